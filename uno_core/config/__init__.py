@@ -1,0 +1,1 @@
+"""What people write: nodes with their lines, options, and the structure that both fill."""

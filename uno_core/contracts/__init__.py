@@ -1,0 +1,1 @@
+"""What a plugin implements: strategies, platforms, health checks, metric providers, judges."""

@@ -1,0 +1,160 @@
+"""Platforms: a workload that runs releases in slots, a router that splits traffic between them.
+
+A platform never waits. Writes request and return at once, `observe` reads, and the context owns
+convergence, deadlines, retries and abort, once for all platforms.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Generic, Protocol
+
+from attrs import field, frozen
+
+from uno_core.contracts.services import Info, Services
+from uno_core.contracts.strategy import O
+from uno_core.model import Counts, Json, Release, Slot, SlotState, Split
+
+
+@frozen(kw_only=True)
+class WorkloadState:
+    """What a workload observes. `size`: the instances wanted when one slot carries everything."""
+
+    slots: Mapping[Slot, SlotState]
+    size: int
+    captured: Json = None
+
+
+@frozen(kw_only=True)
+class RouterState:
+    """What the control plane holds, read with strong consistency. `token` is what `write` expects."""
+
+    split: Split
+    token: Json = None
+    captured: Json = None
+
+
+class Workload(Protocol):
+    """The half of a platform that runs releases.
+
+    Must be idempotent and must return at once. Must report an instance as ready only when it can
+    take requests. Raises only UnoErrors: PlatformError and its kinds, or Unanswered when a write
+    was sent and its answer lost.
+    """
+
+    def resolve(self, release: Release) -> Release:
+        """Fill in the identity of the artifact and the hash of the configuration; write nothing.
+
+        Raises ConfigError where the artifact does not exist: found before anything is touched.
+        """
+
+    def converge(self, slot: Slot, counts: Counts) -> None:
+        """Ask for exactly these counts in the slot; empty removes every instance.
+
+        Instances that go away are drained: out of the traffic first, then stopped. More than one
+        release in a slot is asked for only where the `mixed` capability is declared. Where fewer
+        of a release are wanted than run, those that are not ready go first.
+        """
+
+    def observe(self) -> WorkloadState:
+        """What runs now, with readiness and reasons."""
+
+    def restore(self, captured: Json) -> None:
+        """Ask for exactly what was captured, in both slots, as `converge` would."""
+
+
+class Retiring(Protocol):
+    """A workload that can empty a slot by itself, later (capability `retires`)."""
+
+    def retire(self, slot: Slot, after: float) -> None:
+        """Empty the slot `after` seconds from now, unless it carries traffic then or is converged before."""
+
+
+class Router(Protocol):
+    """The half of a platform that splits traffic."""
+
+    def write(self, split: Split, expect: Json) -> None:
+        """Ask for this split. Raises Drift where the object is no longer as `expect` (a token) says.
+
+        `expect` None writes whatever is there. An empty split removes the routing (capability `unroute`).
+        """
+
+    def observe(self) -> RouterState:
+        """What the control plane holds."""
+
+    def in_force(self) -> Split:
+        """What the traffic follows now."""
+
+    def restore(self, captured: Json) -> None:
+        """Put the routing back exactly as it was captured."""
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """What a platform can do beyond the least. Declared, then tested by the contracts.
+
+    mixed: two releases in one slot. granularity: the finest share in percent (100: only whole
+    switches). unroute: the routing can be removed. lock: it holds a lock of its own. retires: the
+    workload empties a slot by itself later. cas: a write fails when the object has changed;
+    otherwise write_horizon is how long an unanswered write may still land, in seconds. bound: the
+    longest that a write takes to be in force. least_ready: the shortest time to readiness.
+    """
+
+    mixed: bool = False
+    granularity: float = 100.0
+    unroute: bool = False
+    lock: bool = False
+    retires: bool = False
+    cas: bool = False
+    write_horizon: float = 0.0
+    bound: float = 5.0
+    least_ready: float = 0.0
+
+    @property
+    def weights(self) -> bool:
+        """Whether traffic can be split at all, not only switched."""
+        return self.granularity < 100.0
+
+
+class Platform(ABC, Generic[O]):
+    """Both halves, or one of them where the other half comes from another platform."""
+
+    workload: Workload | None = None
+    router: Router | None = None
+
+    def __init__(self, options: O, services: Services) -> None:
+        """Keep both; do no I/O."""
+        self.options = options
+        self.services = services
+
+    def prepare(self) -> None:
+        """Make ready for writing, before the first write of a deployment: start a local proxy, say.
+
+        Idempotent. Raises PlatformError with a remedy where the platform cannot work here.
+        """
+
+    def wait_for_change(self, timeout: float) -> None:
+        """Return when something may have changed, at the latest after `timeout` seconds."""
+        self.services.clock.sleep(timeout)
+
+    def close(self) -> None:
+        """Let go of connections. Idempotent."""
+
+
+def _no_state_dir(options: Any) -> Path | None:
+    return None
+
+
+@frozen(kw_only=True)
+class PlatformInfo(Info):
+    """A platform, as registered.
+
+    `state_dir` says from the options where state belongs when it lies on the platform's own machine.
+    `metrics` names a metric provider that works on this platform without any configuration.
+    """
+
+    capabilities: Capabilities = field(factory=Capabilities)
+    state_dir: Callable[[Any], Path | None] = _no_state_dir
+    metrics: str = ""
