@@ -34,10 +34,10 @@ class OptionSpec:
         """What would be expected instead of this value; empty where it is fine."""
         if value is None:
             return ""
-        if self.choices and value not in self.choices:
-            return "one of " + ", ".join(self.choices)
-        numbers: Iterable[object] = value if isinstance(value, list | tuple) else (value,)
-        for number in numbers:
+        values: Iterable[object] = value if isinstance(value, list | tuple) else (value,)
+        for number in values:
+            if self.choices and number not in self.choices:
+                return "one of " + ", ".join(self.choices)
             bare = number.value if isinstance(number, Amount) else number
             if isinstance(bare, int | float) and not isinstance(bare, bool) and not self._within(bare):
                 return self.limits()
@@ -54,13 +54,18 @@ class OptionSpec:
 
     def limits(self) -> str:
         """The limits in words: `greater than 0, at most 100`."""
-        words = (("greater than", self.gt), ("at least", self.ge), ("less than", self.lt), ("at most", self.le))
+        words = (
+            ("greater than", self.gt),
+            ("at least", self.ge),
+            ("less than", self.lt),
+            ("at most", self.le),
+        )
         return ", ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
 
 
 def option(
     *,
-    help: str,  # noqa: A002 - the word that everybody looks for
+    help: str,
     default: Any = attrs.NOTHING,
     factory: Callable[[], Any] | None = None,
     unit: str = "",
@@ -80,7 +85,7 @@ def option(
         help=help, unit=unit, gt=gt, ge=ge, lt=lt, le=le, choices=tuple(choices), release=release
     )
 
-    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if expected := spec.complaint(value):
             raise ValueError(f"{attribute.name} = {value}: expected {expected}")
 
