@@ -7,7 +7,7 @@ returns when the error ends a command before anything was rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from uno_core.model import Analysis, Json
@@ -173,14 +173,15 @@ class StateError(UnoError):
 
 def error_from_json(value: Mapping[str, Json]) -> UnoError:
     """Make an error again from the journal, so that a replay raises what the first run raised."""
-    kinds: dict[str, type[UnoError]] = {}
-    todo: list[type[UnoError]] = [UnoError]
-    while todo:
-        kind = todo.pop()
-        kinds.setdefault(kind.code, kind)
-        todo += kind.__subclasses__()
     text = {key: str(value.get(key, "")) for key in ("found", "expected", "where", "remedy")}
+    kinds = {kind.code: kind for kind in reversed(list(_tree(UnoError)))}
     return kinds.get(str(value["code"]), UnoError)(str(value["message"]), **text)
+
+
+def _tree(kind: type[UnoError]) -> Iterator[type[UnoError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
 
 
 class Unwind(BaseException):

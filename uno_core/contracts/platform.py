@@ -61,8 +61,8 @@ class Workload(Protocol):
     def observe(self) -> WorkloadState:
         """What runs now, with readiness and reasons."""
 
-    def restore(self, captured: Json) -> None:
-        """Ask for exactly what was captured, in both slots, as `converge` would."""
+    def restore(self, captured: Json, slot: Slot) -> None:
+        """Ask for exactly what was captured of one slot, as `converge` would; the other is left alone."""
 
 
 class Retiring(Protocol):
@@ -143,7 +143,7 @@ class Platform(ABC, Generic[O]):
         """Let go of connections. Idempotent."""
 
 
-def _no_state_dir(options: Any) -> Path | None:
+def _no_state_dir(_options: Any) -> Path | None:
     return None
 
 

@@ -1,0 +1,1 @@
+"""The blue-green strategy for uno."""

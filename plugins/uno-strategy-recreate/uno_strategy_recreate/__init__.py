@@ -1,0 +1,1 @@
+"""The recreate strategy for uno."""

@@ -1,0 +1,1 @@
+"""The rolling strategy for uno."""

@@ -1,0 +1,120 @@
+"""Rolling: batch by batch, in place where a slot can hold two releases, between the slots elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from uno_core import (
+    Context,
+    DeploymentResult,
+    DeploymentStrategy,
+    Logger,
+    NotReady,
+    OnTimeout,
+    Slot,
+    Unhealthy,
+    UnoError,
+    share,
+)
+from uno_strategy_rolling.options import RollingOptions
+
+
+class Rolling(DeploymentStrategy[RollingOptions]):
+    """Replaces instances in batches; each is ready and healthy before the next begins."""
+
+    def __init__(self, name: str = "rolling", logger: Logger | None = None, **options: Any) -> None:
+        super().__init__(name, logger, **options)
+
+    def deploy(self, context: Context[RollingOptions]) -> DeploymentResult:
+        o = context.options
+        live = context.initial.live
+        if live is None:
+            return context.introduce(
+                url=o.health_check_url, health_timeout=o.health_check_timeout, deadline=o.batch_timeout
+            )
+        size = context.initial.size
+        batch = o.batch_size.of(size)
+        slot = live if context.capabilities.mixed else live.other
+        update = self._in_place if context.capabilities.mixed else self._shift
+        steps = math.ceil(size / batch)
+        for number in range(1, steps + 1):
+            done = min(size, number * batch)
+            title = f"batch {number} of {steps}: {done} of {size} instances on {context.release}"
+            self._batch(context, title, slot, lambda done=done: update(context, live, done))  # type: ignore[misc]  # done is bound now
+            if o.pause_between and done < size:
+                context.wait(
+                    o.pause_between, slot=slot, thresholds=o.metrics_threshold, url=o.health_check_url
+                )
+        if context.capabilities.mixed:
+            # Where more instances ran than are wanted now, what is left over goes at the end.
+            context.converge(live, {context.release: size}, deadline=o.batch_timeout)
+        if o.metrics_threshold:
+            context.wait(o.pause_between, slot=slot, thresholds=o.metrics_threshold, url=o.health_check_url)
+        context.promoted()
+        if not context.capabilities.mixed:
+            context.retire(live)
+        return DeploymentResult(True, f"{size} instances run {context.release}")
+
+    def _batch(
+        self, context: Context[RollingOptions], title: str, slot: Slot, update: Callable[[], None]
+    ) -> None:
+        """One batch, ready and healthy; where the options say so, a person may have it tried again."""
+        o = context.options
+        while True:
+            try:
+                with context.step(title):
+                    update()
+                    context.require_health(slot, url=o.health_check_url, timeout=o.health_check_timeout)
+            except (NotReady, Unhealthy) as problem:
+                if o.on_batch_failure != "hold":
+                    raise
+                context.pause(
+                    f"{title}: {problem.message}; promote tries the batch again, abort goes back",
+                    timeout=o.hold_timeout,
+                    on_timeout=OnTimeout.ROLLBACK,
+                )
+            else:
+                return
+
+    @staticmethod
+    def _in_place(context: Context[RollingOptions], live: Slot, done: int) -> None:
+        o = context.options
+        context.update(
+            live, context.release, done, deadline=o.batch_timeout, max_unavailable=o.max_unavailable
+        )
+
+    @staticmethod
+    def _shift(context: Context[RollingOptions], live: Slot, done: int) -> None:
+        """The batch comes up in the other slot, its share follows, then as many go from the live one."""
+        o = context.options
+        size = context.initial.size
+        old = context.initial.slot(live).releases[0]
+        finest = context.capabilities.granularity
+        percent = 100.0 if done == size else round(done / size * 100 / finest) * finest
+        context.deploy(live.other, context.release, done, deadline=o.batch_timeout)
+        context.set_traffic(share(live.other, percent), timeout=o.switch_timeout)
+        if done < size:
+            context.converge(
+                live, {old: size - done}, deadline=o.batch_timeout, max_unavailable=o.max_unavailable
+            )
+
+    def rollback(self, context: Context[RollingOptions]) -> DeploymentResult:
+        """The affected batch first, where it can be told apart, then all that was updated."""
+        live = context.initial.live
+        if live is not None and context.capabilities.mixed:
+            state = context.observe().slot(live)
+            bad = state.count(context.release) - state.ready(context.release)
+            if bad > 0:
+                with context.step(f"put back the affected batch: {bad} instances that are not ready"):
+                    counts = {**state.wanted, context.release: state.ready(context.release)}
+                    try:
+                        context.converge(live, counts, deadline=context.options.batch_timeout)
+                    except UnoError as problem:
+                        context.logger.warning(
+                            "the batch could not be put back by itself", problem=str(problem)
+                        )
+        with context.step("put back all that this deployment updated"):
+            context.restore()
+        return DeploymentResult(True, "every batch is back")

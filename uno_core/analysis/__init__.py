@@ -1,0 +1,1 @@
+"""Evidence: windows out of providers, findings out of judges, one verdict out of findings."""

@@ -1,0 +1,81 @@
+"""The evidence on one slot while it is watched: windows gathered, judged, put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from uno_core.analysis.verdicts import combine
+from uno_core.analysis.windows import Watcher
+from uno_core.contracts.judge import Judge, Window
+from uno_core.contracts.services import Logger
+from uno_core.model import Analysis, Bounds, Finding, Verdict
+
+
+class Evidence:
+    """Looks, judges, and never takes silence or a failing provider for a pass.
+
+    A look that errs does not end anything by itself: the fifth in a row makes the verdict ERROR, and
+    until then the windows that are there stand.
+    """
+
+    errors_in_a_row = 4
+
+    def __init__(
+        self, watcher: Watcher, judge: Judge, bounds: Mapping[str, Bounds], provider: str, logger: Logger
+    ) -> None:
+        self._watcher = watcher
+        self._judge = judge
+        self._bounds = bounds
+        self._provider = provider
+        self._logger = logger
+        self._windows: list[Window] = []
+        self._errors = 0
+        self._silence = ""
+
+    @property
+    def windows(self) -> Sequence[Window]:
+        return tuple(self._windows)
+
+    def look(self) -> Analysis:
+        """Take one more look, and say what all the windows so far come to."""
+        try:
+            looked = self._watcher.look()
+        except Exception as problem:  # noqa: BLE001 - a provider is a plugin: whatever it raises is ERROR
+            self._errors += 1
+            self._logger.warning("metric provider failed", provider=self._provider, problem=str(problem))
+            if self._errors > self.errors_in_a_row:
+                return self._all(
+                    Verdict.ERROR, f"{self._provider} failed {self._errors} times in a row: {problem}"
+                )
+            return self.verdict(f"{self._provider}: {problem}")
+        self._errors = 0
+        if looked.window is not None:
+            self._windows.append(looked.window)
+        return self.verdict(looked.nothing)
+
+    def verdict(self, silence: str = "") -> Analysis:
+        """What the windows come to; without any it is INCONCLUSIVE, for the reason given."""
+        if not self._windows:
+            return self._all(Verdict.INCONCLUSIVE, f"no data yet: {silence or 'nothing was looked at'}")
+        try:
+            findings = self._judge.judge(self._windows, self._bounds)
+        except Exception as problem:  # noqa: BLE001 - a judge is a plugin: whatever it raises is ERROR
+            return self._all(Verdict.ERROR, f"the judge failed: {type(problem).__name__}: {problem}")
+        missing = [name for name in self._bounds if name not in {f.metric for f in findings}]
+        return combine(
+            [
+                *findings,
+                *(
+                    Finding(verdict=Verdict.ERROR, metric=name, reason=f"{name}: the judge gave no finding")
+                    for name in missing
+                ),
+            ]
+        )
+
+    def _all(self, verdict: Verdict, reason: str) -> Analysis:
+        return combine(
+            [
+                Finding(verdict=verdict, metric=name, reason=f"{name}: {reason}")
+                for name in self._bounds or ("metrics",)
+            ]
+        )

@@ -1,0 +1,164 @@
+"""What uno-core itself registers, through the same door as anybody: the threshold judge."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import frozen
+
+from uno_core.analysis.windows import together
+from uno_core.config.options import option
+from uno_core.contracts.judge import JudgeInfo, Window
+from uno_core.contracts.metrics import Figures
+from uno_core.contracts.services import Services
+from uno_core.hookspecs import hookimpl
+from uno_core.model import Bounds, Finding, Verdict
+
+_PERCENTILE = re.compile(r"latency_p(\d{1,2}(?:\.\d+)?)$")
+
+
+@frozen(kw_only=True)
+class ThresholdOptions:
+    """When the threshold judge may speak."""
+
+    least_requests: int = option(
+        default=20, ge=1, help="requests to be seen before error rate or latency say anything"
+    )
+    least_errors: int = option(
+        default=3, ge=1, help="failed requests to be seen before the error rate fails a release"
+    )
+    recent: float = option(
+        default=60.0, gt=0, unit="s", help="how far back the judge looks for what went bad lately"
+    )
+
+
+class ThresholdJudge:
+    """Holds each metric of the candidate against its bounds.
+
+    FAIL when the windows of the last `recent` seconds, or all of them together, are out of bounds;
+    PASS when all of them together are within; INCONCLUSIVE where there is too little to say either.
+    A rate is a share of the requests; a latency is a percentile read from the histogram, the upper
+    edge of the bucket in which it falls (so it never flatters).
+    """
+
+    def __init__(self, options: ThresholdOptions, services: Services) -> None:
+        self._options = options
+
+    def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:
+        """One finding a metric."""
+        recent = [w for w in windows if (windows[-1].end - w.start).total_seconds() <= self._options.recent]
+        return [self._finding(metric, windows, recent or windows[-1:], bounds[metric]) for metric in bounds]
+
+    def _finding(
+        self, metric: str, windows: Sequence[Window], recent: Sequence[Window], bounds: Bounds
+    ) -> Finding:
+        overall = self._measure(metric, _sum(windows))
+        lately = self._measure(metric, _sum(recent))
+        for seen in (lately, overall):
+            if not seen.silence and seen.may_fail and (limit := _broken(seen.value, bounds)):
+                return self._say(Verdict.FAIL, metric, f"{_show(metric, seen.value)}, {limit}", seen)
+        if overall.silence:
+            return self._say(Verdict.INCONCLUSIVE, metric, overall.silence, overall)
+        if limit := _broken(overall.value, bounds):
+            return self._say(
+                Verdict.INCONCLUSIVE,
+                metric,
+                f"{_show(metric, overall.value)}, {limit}, but of too few to be sure",
+                overall,
+            )
+        return self._say(Verdict.PASS, metric, f"{_show(metric, overall.value)} is within bounds", overall)
+
+    def _measure(self, metric: str, figures: Figures) -> _Measured:
+        options = self._options
+        if metric in figures.values:
+            return _Measured(value=figures.values[metric], requests=figures.requests)
+        if metric == "requests":
+            return _Measured(value=figures.requests, requests=figures.requests)
+        reader: Callable[[Figures], float]
+        if metric == "error_rate":
+            reader = _error_rate
+        elif found := _PERCENTILE.match(metric):
+            share = float(found[1]) / 100
+            reader = lambda f: _percentile(f, share)  # noqa: E731 - a name would say less
+        else:
+            return _Measured(silence="the provider gives no such metric")
+        if figures.requests < options.least_requests:
+            return _Measured(
+                silence=f"{figures.requests:g} requests seen, {options.least_requests} needed",
+                requests=figures.requests,
+            )
+        value = reader(figures)
+        if math.isnan(value):
+            return _Measured(silence="the provider gives no latencies", requests=figures.requests)
+        enough = metric != "error_rate" or figures.errors >= options.least_errors
+        return _Measured(value=value, requests=figures.requests, may_fail=enough)
+
+    @staticmethod
+    def _say(verdict: Verdict, metric: str, reason: str, seen: _Measured) -> Finding:
+        numbers = {"requests": seen.requests} | ({} if seen.silence else {"value": seen.value})
+        return Finding(verdict=verdict, metric=metric, reason=f"{metric}: {reason}", numbers=numbers)
+
+
+@frozen(kw_only=True)
+class _Measured:
+    value: float = math.nan
+    requests: float = 0.0
+    silence: str = ""
+    may_fail: bool = True
+
+
+def _sum(windows: Sequence[Window]) -> Figures:
+    total = Figures()
+    for window in windows:
+        total = together(total, window.candidate)
+    return total
+
+
+def _error_rate(figures: Figures) -> float:
+    return figures.errors / figures.requests
+
+
+def _percentile(figures: Figures, share: float) -> float:
+    """The upper edge of the bucket that holds this share of the requests."""
+    total = sum(figures.latency.values())
+    if not total:
+        return math.nan
+    seen = 0.0
+    for edge in sorted(figures.latency):
+        seen += figures.latency[edge]
+        if seen >= share * total:
+            return edge
+    return math.inf
+
+
+def _broken(value: float, bounds: Bounds) -> str:
+    if not math.isfinite(value) and bounds.max is None:
+        return "not a finite number"
+    if bounds.max is not None and not value <= bounds.max:
+        return f"above {bounds.max:g}"
+    if bounds.min is not None and not value >= bounds.min:
+        return f"below {bounds.min:g}"
+    return ""
+
+
+def _show(metric: str, value: float) -> str:
+    if metric.startswith("latency"):
+        return f"{value * 1000:g} ms"
+    if metric.endswith("_rate"):
+        return f"{value:.2%}"
+    return f"{value:g}"
+
+
+@hookimpl
+def uno_register_judges() -> list[JudgeInfo]:
+    """The threshold judge, the default."""
+    return [
+        JudgeInfo(
+            name="threshold",
+            summary="holds each metric against a fixed least and greatest value",
+            load=lambda: ThresholdJudge,
+            options=lambda: ThresholdOptions,
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Where effects reach the world: convergence, traffic, evidence, and the way back."""

@@ -1,0 +1,106 @@
+"""Bringing a slot to counts: asked for, watched, asked for again where it was undone, never too few."""
+
+from __future__ import annotations
+
+from uno_core.effects.world import Attention, Tell, World, cleaned
+from uno_core.errors import ConfigError, NotReady, Refused, Throttled, Unanswered
+from uno_core.model import Counts, Slot, Snapshot, needed
+from uno_core.wire import counts_to_json
+
+
+def least(snapshot: Snapshot, slot: Slot, max_unavailable: int) -> int:
+    """The ready instances that a slot must keep for the share that it has, by either reading."""
+    percent = max(snapshot.split.get(slot, 0.0), snapshot.in_force.get(slot, 0.0))
+    if percent <= 0:
+        return 0
+    return max(1, needed(snapshot.size, percent) - max_unavailable)
+
+
+def check_shrinking(snapshot: Snapshot, slot: Slot, counts: Counts, max_unavailable: int) -> None:
+    """Raises Refused where the counts would leave too few ready instances. Growing is always allowed."""
+    state = snapshot.slot(slot)
+    stay = sum(min(n, state.ready(release)) for release, n in counts.items())
+    floor = least(snapshot, slot, max_unavailable)
+    if stay < state.ready() and stay < floor:
+        raise Refused(
+            f"too few instances would stay in {slot} for {snapshot.split.get(slot, 0.0):g} % of the traffic",
+            found=f"{stay} ready instances would stay of {state.ready()}",
+            expected=f"at least {floor}",
+            where=f"slot {slot}",
+            remedy="start the new instances first, move the traffic first, or allow max_unavailable",
+        )
+
+
+def check_counts(world: World, slot: Slot, counts: Counts) -> None:
+    """Raises ConfigError for counts that make no sense here."""
+    if any(n < 0 for n in counts.values()):
+        raise ConfigError(
+            f"a count for {slot} is negative", found=str(dict(counts)), expected="zero or more instances"
+        )
+    if len(counts) > 1 and not world.capabilities.mixed:
+        raise ConfigError(
+            f"this platform cannot hold two releases in {slot}",
+            found=", ".join(map(str, counts)),
+            expected="one release a slot",
+            remedy="shift between the slots, or use a platform that declares `mixed`",
+        )
+
+
+def converge(
+    world: World,
+    attention: Attention,
+    tell: Tell,
+    *,
+    slot: Slot,
+    counts: Counts,
+    deadline: float,
+    max_unavailable: int,
+    outage: bool,
+) -> Snapshot:
+    """Ask for the counts until they are there and ready; `deadline` starts with this work."""
+    counts = cleaned(counts)
+    check_counts(world, slot, counts)
+    end = world.clock.monotonic() + deadline
+    told = ""
+    while True:
+        attention.check()
+        snapshot = world.observe_patiently(end)
+        state = snapshot.slot(slot)
+        if cleaned(state.wanted) != counts:
+            if not outage:
+                check_shrinking(snapshot, slot, counts, max_unavailable)
+            try:
+                world.workload.converge(slot, counts)
+            except (Throttled, Unanswered) as problem:
+                world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))
+        elif state.holds(counts):
+            return snapshot
+        if (now := f"{state.ready()}/{sum(counts.values())} {state.unready()}") != told:
+            told = now
+            tell(
+                "instances",
+                {
+                    "slot": slot.value,
+                    "ready": state.ready(),
+                    "wanted": sum(counts.values()),
+                    "counts": counts_to_json(counts),
+                    "unready": state.unready(),
+                },
+            )
+        if (left := end - world.clock.monotonic()) <= 0:
+            raise not_ready(snapshot, slot, counts, deadline)
+        world.wait(min(1.0, left))
+
+
+def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, deadline: float) -> NotReady:
+    """What is missing, in words."""
+    state = snapshot.slot(slot)
+    found = [f"{n} of {r}, {state.ready(r)} ready" for r in state.releases if (n := state.count(r))]
+    expected = [f"{n} of {release}" for release, n in counts.items()] or ["no instance"]
+    return NotReady(
+        f"{slot} was not ready within {deadline:g} s",
+        found="; ".join([", ".join(found) or "no instance", *filter(None, [state.unready()])]),
+        expected=", ".join(expected) + ", every one ready",
+        where=f"slot {slot}",
+        remedy="look at the instances' logs, or raise ready_timeout if they only need longer",
+    )

@@ -1,0 +1,183 @@
+"""The way back: traffic first, on what is already known; then the instances; then the other slot.
+
+Restores what was captured, not what is configured. Never shrinks below what the captured share
+needs, waits for no readiness of the bad slot, and asks no provider.
+"""
+
+from __future__ import annotations
+
+import math
+
+from attrs import define
+
+from uno_core.effects.traffic import show
+from uno_core.effects.world import Tell, World, cleaned
+from uno_core.errors import Forbidden, PlatformError, UnoError
+from uno_core.model import Counts, Slot, Snapshot, Split, same_split, share
+
+LONGEST_PAUSE = 10.0
+"""Seconds at most between two tries."""
+
+
+def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: bool) -> Split:
+    """Write the captured split at once, as far as it helps; returns what was written.
+
+    After a FAIL verdict (`urgent`) in full. Otherwise as far as ready capacity of the captured slot
+    goes, and the rest by `restore`, after scaling up. Where the captured slot has nothing ready and
+    the other one serves, nothing is written: the workload comes first.
+    """
+    live = initial.live
+    if live is None:
+        return _unroute(world, tell)
+    try:
+        now = world.observe()
+    except UnoError as problem:
+        # One bounded reading was tried: on what the journal knows, the captured slot was fine.
+        world.logger.warning("going back on what the journal knows", problem=str(problem))
+        world.router.write(initial.split, None)
+        return initial.split
+    target = _as_far_as_ready(now, initial, live, world.capabilities.granularity, urgent=urgent)
+    if target and not same_split(now.split, target):
+        world.router.write(target, None)
+        tell("split_written", {"split": {s.value: target[s] for s in target}})
+    return target or now.split
+
+
+def _unroute(world: World, tell: Tell) -> Split:
+    """The way back of a first deployment: nothing was routed before."""
+    if world.router.observe().split and world.capabilities.unroute:
+        world.router.write({}, None)
+        tell("split_written", {"split": {}})
+    return {}
+
+
+def _as_far_as_ready(
+    now: Snapshot, initial: Snapshot, live: Slot, finest: float, *, urgent: bool
+) -> Split | None:
+    """The split to write now; None where nothing better can be written before more is ready."""
+    ready = now.slot(live).ready()
+    other_serves = now.slot(live.other).ready() > 0 and now.split.get(live.other, 0.0) > 0
+    if ready == 0:
+        return None if other_serves else initial.split
+    if urgent:
+        return initial.split
+    size = max(1, sum(cleaned(initial.slot(live).wanted).values()))
+    carried = min(1.0, ready / size) * initial.split[live]
+    if carried >= initial.split[live]:
+        return initial.split
+    possible = math.floor(carried / finest) * finest
+    return share(live, possible) if possible > now.split.get(live, 0.0) else None
+
+
+@define
+class Restoration:
+    """One try after the other, until what is observed is what was captured."""
+
+    world: World
+    tell: Tell
+    initial: Snapshot
+    urgent: bool
+    told: str = ""
+
+    def run(self, timeout: float) -> Snapshot:
+        """Raises the last problem when `timeout` is over: a person is needed."""
+        clock = self.world.clock
+        end = clock.monotonic() + timeout
+        pause = 0.1
+        while True:
+            problem: UnoError | None = None
+            try:
+                snapshot = self._pass()
+                if self._restored(snapshot):
+                    self._empty_idle(snapshot)
+                    return snapshot
+            except Forbidden:
+                raise
+            except UnoError as failed:
+                problem = failed
+                self.world.logger.warning("the way back failed, again soon", problem=str(failed))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            if (left := end - clock.monotonic()) <= 0:
+                raise problem or self._not_restored(snapshot, timeout)
+            self.world.wait(min(left, pause if problem else 1.0))
+
+    def _pass(self) -> Snapshot:
+        """One try at everything that is still wrong; each part requests and does not wait."""
+        put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent)
+        snapshot = self.world.observe()
+        live = self.initial.live
+        if live is None:
+            for slot in Slot:
+                self._ask(snapshot, slot, {})
+        else:
+            self._ask(snapshot, live, self._next(snapshot, live))
+        self._report(snapshot)
+        return snapshot
+
+    def _next(self, snapshot: Snapshot, live: Slot) -> Counts:
+        """The next counts of the captured slot on its way to what was captured.
+
+        Where it can hold two releases: instances that are not ready go first, what was captured is
+        brought up beside the rest, and only then the rest goes. Growing never waits.
+        """
+        captured = cleaned(self.initial.slot(live).wanted)
+        state = snapshot.slot(live)
+        complete = all(state.ready(release) >= n for release, n in captured.items())
+        if complete or not self.world.capabilities.mixed:
+            return captured
+        others = {r: state.ready(r) for r in state.releases if r not in captured}
+        keep = {r: max(n, cleaned(state.wanted).get(r, 0)) for r, n in captured.items()}
+        return {**cleaned(others), **keep}
+
+    def _ask(self, snapshot: Snapshot, slot: Slot, counts: Counts) -> None:
+        if cleaned(snapshot.slot(slot).wanted) != cleaned(counts):
+            self.world.workload.converge(slot, counts)
+
+    def _restored(self, snapshot: Snapshot) -> bool:
+        live = self.initial.live
+        if live is None:
+            unrouted = not snapshot.split or not self.world.capabilities.unroute
+            return unrouted and all(not snapshot.slot(slot).instances for slot in Slot)
+        captured = cleaned(self.initial.slot(live).wanted)
+        return (
+            same_split(snapshot.split, self.initial.split)
+            and same_split(snapshot.in_force, self.initial.split)
+            and snapshot.slot(live).holds(captured)
+        )
+
+    def _empty_idle(self, snapshot: Snapshot) -> None:
+        """The idle slot holds what failed; that it cannot be emptied hurts nobody: a warning."""
+        live = self.initial.live
+        if live is None:
+            return
+        try:
+            self._ask(snapshot, live.other, {})
+        except UnoError as problem:
+            self.world.logger.warning(
+                "could not empty the idle slot", slot=live.other.value, problem=str(problem)
+            )
+
+    def _report(self, snapshot: Snapshot) -> None:
+        live = self.initial.live
+        state = snapshot.slot(live) if live else None
+        words = f"{show(snapshot.in_force)}; {state.ready() if state else 0} ready"
+        if words != self.told:
+            self.told = words
+            self.tell(
+                "restoring", {"split": {s.value: p for s, p in snapshot.in_force.items()}, "now": words}
+            )
+
+    def _not_restored(self, snapshot: Snapshot, timeout: float) -> PlatformError:
+        live = self.initial.live
+        return PlatformError(
+            f"the way back was not complete within {timeout:g} s",
+            found=f"{show(snapshot.in_force)}; "
+            + "; ".join(f"{s}: {snapshot.slot(s).ready()} ready {snapshot.slot(s).unready()}" for s in Slot),
+            expected=f"{show(self.initial.split)}; "
+            + (
+                ", ".join(f"{n} of {r}" for r, n in self.initial.slot(live).wanted.items())
+                if live
+                else "nothing"
+            ),
+            remedy="put right by hand what is said here, then `uno rollback` again",
+        )

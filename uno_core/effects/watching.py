@@ -1,0 +1,224 @@
+"""Evidence while time passes: health checks, watched waits, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from uno_core.analysis.verdicts import combine
+from uno_core.contracts.health import HealthCheck, Target
+from uno_core.effects.world import Attention, Tell, World
+from uno_core.errors import Aborted, Breach
+from uno_core.model import (
+    Analysis,
+    Bounds,
+    Decision,
+    Finding,
+    HealthReport,
+    OnTimeout,
+    Probe,
+    Slot,
+    Verdict,
+)
+from uno_core.wire import to_json
+
+
+def targets(world: World, slot: Slot, per_instance: bool) -> Sequence[Target]:
+    """What is to be checked in a slot now."""
+    state = world.observe().slot(slot)
+    made = [
+        Target(
+            application=world.application.name,
+            slot=slot,
+            release=i.release,
+            instance=i.id,
+            host=i.host,
+            port=i.port,
+        )
+        for i in state.instances
+    ]
+    if per_instance or not made:
+        return made
+    one = made[0]
+    return [Target(application=one.application, slot=slot, release=one.release)]
+
+
+def probe(world: World, check: HealthCheck, slot: Slot, timeout: float) -> HealthReport:
+    """One attempt at every target. A check that raises is ERROR, never healthy."""
+    probes: list[Probe] = []
+    try:
+        probes.extend(check.check(target, timeout) for target in targets(world, slot, check.per_instance))
+    except Exception as problem:  # noqa: BLE001 - a check is a plugin: whatever it raises is ERROR
+        reason = f"the check failed: {type(problem).__name__}: {problem}"
+        return HealthReport(verdict=Verdict.ERROR, probes=probes, reason=reason)
+    if not probes:
+        return HealthReport(verdict=Verdict.FAIL, reason=f"no instance runs in {slot}")
+    bad = [p for p in probes if not p.healthy]
+    reason = "; ".join(f"{p.target}: {p.answer}" for p in bad)
+    return HealthReport(verdict=Verdict.FAIL if bad else Verdict.PASS, probes=probes, reason=reason)
+
+
+def readiness(world: World, slot: Slot) -> HealthReport:
+    """What the platform itself says of the slot, where no check is configured."""
+    state = world.observe().slot(slot)
+    probes = [
+        Probe(target=i.id, healthy=i.ready, answer="ready" if i.ready else i.reason) for i in state.instances
+    ]
+    if not probes:
+        return HealthReport(verdict=Verdict.FAIL, reason=f"no instance runs in {slot}")
+    fine = all(p.healthy for p in probes)
+    return HealthReport(verdict=Verdict.PASS if fine else Verdict.FAIL, probes=probes, reason=state.unready())
+
+
+def check_health(
+    world: World,
+    attention: Attention,
+    tell: Tell,
+    *,
+    slot: Slot,
+    url: str | None,
+    timeout: float,
+    successes: int,
+) -> HealthReport:
+    """Try until every target was healthy so many times in a row, or the time is over."""
+    check = world.checks(url)
+    end = world.clock.monotonic() + timeout
+    row = 0
+    while True:
+        attention.check()
+        left = end - world.clock.monotonic()
+        attempt = min(world.policy.health_timeout, max(left, 0.1))
+        report = probe(world, check, slot, attempt) if check else readiness(world, slot)
+        row = row + 1 if report.healthy else 0
+        tell("health", {"slot": slot.value, "healthy": report.healthy, "reason": report.reason})
+        if row >= successes:
+            return report
+        if (left := end - world.clock.monotonic()) <= 0:
+            return report
+        world.clock.sleep(min(1.0, left), attention.waiting)
+
+
+class Watch:
+    """Looks at a slot's health and metrics, again and again."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        slot: Slot,
+        stable: Slot | None,
+        thresholds: Mapping[str, Bounds] | None,
+        url: str | None,
+    ) -> None:
+        self._world = world
+        self._slot = slot
+        self._evidence = world.look(slot, stable, thresholds)
+        self._check = world.checks(url)
+        self._bad_health = 0
+
+    @property
+    def measures(self) -> bool:
+        """Whether metrics are looked at, not only health."""
+        return self._evidence is not None
+
+    def look(self) -> Analysis:
+        """One look. Bad health is a FAIL after so many looks in a row, and INCONCLUSIVE until then."""
+        findings: list[Finding] = []
+        if self._evidence is not None:
+            findings += self._evidence.look().findings
+        findings.append(self._health())
+        return combine(findings)
+
+    def _health(self) -> Finding:
+        policy = self._world.policy
+        report = (
+            probe(self._world, self._check, self._slot, policy.health_timeout)
+            if self._check
+            else readiness(self._world, self._slot)
+        )
+        if report.healthy:
+            self._bad_health = 0
+            return Finding(verdict=Verdict.PASS, metric="health", reason="health: every target is healthy")
+        self._bad_health += 1
+        failed = self._bad_health >= policy.health_failures
+        verdict = (
+            report.verdict
+            if report.verdict is Verdict.ERROR
+            else (Verdict.FAIL if failed else Verdict.INCONCLUSIVE)
+        )
+        return Finding(verdict=verdict, metric="health", reason=f"health: {report.reason}")
+
+
+def evaluate(world: World, attention: Attention, tell: Tell, watch: Watch, *, timeout: float) -> Analysis:
+    """Look until there is a PASS or a FAIL, at the longest `timeout` seconds."""
+    end = world.clock.monotonic() + timeout
+    while True:
+        attention.check()
+        analysis = watch.look()
+        tell("evidence", {"analysis": to_json(analysis)})
+        left = end - world.clock.monotonic()
+        if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or left <= 0:
+            return analysis
+        world.clock.sleep(min(world.policy.look_every, left), attention.waiting)
+
+
+def wait(
+    world: World, attention: Attention, tell: Tell, watch: Watch | None, *, until: datetime
+) -> Analysis | None:
+    """Wait until the wall clock says so, and as long after as the evidence still needs.
+
+    Raises Breach on a FAIL at once, and when no evidence came until the policy's limit.
+    """
+    analysis: Analysis | None = None
+    limit = world.policy.evidence
+    late = 0.0
+    while True:
+        attention.check()
+        if watch is not None:
+            analysis = watch.look()
+            tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
+            if analysis.verdict is Verdict.FAIL:
+                raise Breach(analysis)
+        left = (until - world.clock.now()).total_seconds()
+        if left <= 0:
+            if analysis is None or analysis.verdict is Verdict.PASS:
+                return analysis
+            if late >= limit:
+                raise Breach(no_evidence(analysis, limit))
+            began = world.clock.monotonic()
+            world.clock.sleep(min(world.policy.look_every, limit - late), attention.waiting)
+            late += world.clock.monotonic() - began
+        else:
+            pace = world.policy.look_every if watch is not None else left
+            world.clock.sleep(min(pace, left), attention.waiting)
+
+
+def no_evidence(analysis: Analysis, limit: float) -> Analysis:
+    """What a wait ends with when its evidence never came."""
+    finding = Finding(
+        verdict=analysis.verdict,
+        metric="evidence",
+        reason=f"no evidence within {limit:g} s: {analysis.reason}",
+    )
+    return Analysis(verdict=analysis.verdict, findings=(*analysis.findings, finding))
+
+
+def pause(
+    world: World,
+    attention: Attention,
+    *,
+    reason: str,
+    until: datetime,
+    on_timeout: OnTimeout,
+) -> Decision:
+    """A gate. Raises Aborted when it is refused, or nobody came and that means the way back."""
+    while True:
+        attention.check()
+        if decision := attention.decision():
+            return decision
+        left = (until - world.clock.now()).total_seconds()
+        if left <= 0:
+            if on_timeout is OnTimeout.ROLLBACK:
+                raise Aborted(f"nobody answered the gate in time: {reason}")
+            return Decision(promoted=True, by="the gate's timeout", at=world.clock.now())
+        world.clock.sleep(left, attention.waiting)

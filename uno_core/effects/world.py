@@ -1,0 +1,113 @@
+"""The world of one deployment: a workload and a router, from one platform or two, and what looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import field, frozen
+
+from uno_core.analysis.evidence import Evidence
+from uno_core.clock import Clock
+from uno_core.contracts.health import HealthCheck
+from uno_core.contracts.platform import Capabilities, Platform, Router, Workload
+from uno_core.contracts.services import Logger
+from uno_core.errors import Throttled, Unanswered
+from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, Snapshot
+
+
+@frozen(kw_only=True)
+class Policy:
+    """The limits that a deployment runs under, in seconds.
+
+    evidence: without evidence for this long a watched wait ends in a rollback. rollback: how long a
+    rollback keeps trying. look_every: between two looks of a watched wait. health_failures: looks in
+    a row at bad health that end a watched wait.
+    """
+
+    evidence: float = 1800.0
+    rollback: float = 900.0
+    look_every: float = 5.0
+    health_timeout: float = 5.0
+    health_failures: int = 3
+
+
+class Looker(Protocol):
+    """Begins to gather evidence on a slot; None where no metric is configured."""
+
+    def __call__(
+        self, slot: Slot, stable: Slot | None, thresholds: Mapping[str, Bounds] | None
+    ) -> Evidence | None: ...
+
+
+class Attention(Protocol):
+    """What other people want of a deployment while it runs."""
+
+    def check(self) -> None:
+        """Raises Aborted or Suspend where that was asked for."""
+
+    def waiting(self) -> bool:
+        """Whether there is a word to be heard; cheap."""
+
+    def decision(self) -> Decision | None:
+        """A promotion, where one was asked for; taken once."""
+
+
+Tell = Callable[[str, Mapping[str, Json]], None]
+"""Says what is going on: a kind of event and its data."""
+
+
+@frozen(kw_only=True)
+class World:
+    """Everything that effects need, composed once."""
+
+    application: Application
+    workload: Workload
+    router: Router
+    platforms: Sequence[Platform]
+    capabilities: Capabilities
+    clock: Clock
+    logger: Logger
+    checks: Callable[[str | None], HealthCheck | None]
+    look: Looker
+    policy: Policy = field(factory=Policy)
+
+    def prepare(self) -> None:
+        """Make every platform ready for writing."""
+        for platform in self.platforms:
+            platform.prepare()
+
+    def observe(self) -> Snapshot:
+        """Both halves at this moment."""
+        instances = self.workload.observe()
+        held = self.router.observe()
+        return Snapshot(
+            slots=instances.slots,
+            split=held.split,
+            in_force=self.router.in_force(),
+            size=instances.size,
+            captured={"workload": instances.captured, "router": held.captured},
+        )
+
+    def wait(self, timeout: float) -> None:
+        """Until something may have changed."""
+        if len(self.platforms) == 1:
+            self.platforms[0].wait_for_change(timeout)
+        else:
+            # Two halves, each with a watch of its own: a short wait on the clock serves both.
+            self.clock.sleep(min(timeout, 1.0))
+
+    def observe_patiently(self, end: float) -> Snapshot:
+        """Observe; where the platform asks for patience, again until `end` on the monotonic clock."""
+        while True:
+            try:
+                return self.observe()
+            except (Throttled, Unanswered):
+                if self.clock.monotonic() >= end:
+                    raise
+                self.wait(min(5.0, max(0.1, end - self.clock.monotonic())))
+
+
+def cleaned(counts: Mapping[Release, int]) -> Mapping[Release, int]:
+    """Counts without the zeros."""
+    return {release: n for release, n in counts.items() if n > 0}

@@ -1,0 +1,53 @@
+"""What an engine is asked to do, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from uno_core.contracts.strategy import DeploymentStrategy
+from uno_core.model import Application, Json, Release, Snapshot, Status
+
+
+@frozen(kw_only=True)
+class Order:
+    """One deployment to be made.
+
+    options: what the strategy's context holds; written: the same as JSON, for the journal.
+    outage: the strategy declared that it may leave nothing ready.
+    """
+
+    application: Application
+    release: Release
+    strategy_name: str
+    strategy: DeploymentStrategy[Any]
+    options: Any = field(factory=dict)
+    written: Mapping[str, Json] = field(factory=dict)
+    outage: bool = False
+    plugins: Mapping[str, str] = field(factory=dict)
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """How a deployment ended. `snapshot` is what was last observed, where anything could be."""
+
+    deployment: str
+    status: Status
+    message: str
+    exit_code: int
+    snapshot: Snapshot | None = None
+
+
+EXIT_CODES: Mapping[Status, int] = {
+    Status.SUCCESSFUL: 0,
+    Status.FAILED: 1,
+    Status.STOPPED: 1,
+    Status.ROLLED_BACK: 3,
+    Status.ROLLBACK_FAILED: 4,
+    Status.LOST: 5,
+    Status.HALTED: 7,
+}
+"""What `uno deploy` returns for each final state."""

@@ -1,0 +1,111 @@
+"""One run of a deployment (`deploy`, `rollback 1`, ...): the port that its context calls through.
+
+This is the single way in which an effect reaches the world: a numbered call; its fingerprint
+compared with what the journal holds; the intent on the disk; the effect; the result or the error
+on the disk. What was recorded is answered from the record, and never performed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from uno_core.clock import Clock
+from uno_core.contracts.services import Logger
+from uno_core.effects.perform import Effects
+from uno_core.errors import Nondeterminism, PluginError, UnoError, error_from_json
+from uno_core.journal.records import Entry, Mark
+from uno_core.journal.sqlite import Journal
+from uno_core.model import Json
+from uno_core.wire import fingerprint
+
+
+class Run:
+    """A port over the embedded journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        deployment: str,
+        name: str,
+        *,
+        effects: Effects,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._journal = journal
+        self._deployment = deployment
+        self._name = name
+        self._effects = effects
+        self._clock = clock
+        self._logger = logger
+        self._recorded: dict[int, dict[Mark, Entry]] = {}
+        for entry in journal.entries(deployment, name):
+            self._recorded.setdefault(entry.seq, {})[entry.mark] = entry
+
+    def call(self, seq: int, op: str, arguments: Mapping[str, Json]) -> Json:
+        """Answer call number `seq` from the journal, or perform it."""
+        fp = fingerprint(op, arguments)
+        recorded = self._recorded.get(seq, {})
+        for entry in recorded.values():
+            if entry.fingerprint != fp:
+                raise self._differs(seq, entry, op, arguments)
+        if (result := recorded.get(Mark.RESULT)) is not None:
+            if result.error is not None:
+                raise error_from_json(result.error)
+            return result.value
+        begun = recorded.get(Mark.INTENT)
+        attempt = begun.attempt + 1 if begun else 1
+        # A wait that was begun before keeps the end that it had then.
+        intent = begun.value if begun else self._effects.intent(op, arguments)
+        self._append(seq, Mark.INTENT, attempt, op, fp, value=intent)
+        try:
+            value = self._effects.perform(op, intent)  # type: ignore[arg-type]  # intents are mappings
+        except UnoError as problem:
+            self._append(seq, Mark.RESULT, attempt, op, fp, error=problem.as_json())
+            raise
+        except Exception as problem:
+            # Only UnoErrors cross a contract: what else came out of a plugin is wrapped here.
+            wrapped = PluginError(
+                f"{op} failed with an error that is not uno's",
+                found=f"{type(problem).__name__}: {problem}",
+                where=type(problem).__module__,
+                remedy="tell the plugin's author; --debug shows the traceback",
+            )
+            self._append(seq, Mark.RESULT, attempt, op, fp, error=wrapped.as_json())
+            raise wrapped from problem
+        self._append(seq, Mark.RESULT, attempt, op, fp, value=value)
+        return value
+
+    def _append(
+        self,
+        seq: int,
+        mark: Mark,
+        attempt: int,
+        op: str,
+        fp: str,
+        *,
+        value: Json = None,
+        error: Mapping[str, Json] | None = None,
+    ) -> None:
+        entry = Entry(
+            run=self._name,
+            seq=seq,
+            mark=mark,
+            attempt=attempt,
+            op=op,
+            fingerprint=fp,
+            value=value,
+            error=error,
+            at=self._clock.now(),
+        )
+        self._journal.append(self._deployment, entry)
+        self._logger.debug("journal", run=self._name, seq=seq, mark=mark.value, op=op)
+
+    def _differs(self, seq: int, entry: Entry, op: str, arguments: Mapping[str, Json]) -> Nondeterminism:
+        return Nondeterminism(
+            f"the strategy asks for something else than its journal holds, at call {seq} of {self._name}",
+            found=f"{op} {dict(arguments)}",
+            expected=f"{entry.op} {entry.value}",
+            where=self._deployment,
+            remedy="its code or its options changed since: `uno rollback` takes the application back",
+        )

@@ -1,0 +1,111 @@
+"""The lock of one application on one machine: held by the kernel, freed when the process dies.
+
+A stopped (SIGSTOP) owner still holds it, so nobody is taken over behind their back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from uno_core.errors import Locked, StateError
+from uno_core.journal.records import Driver
+from uno_core.wire import from_json, to_json
+
+
+def this_process() -> Driver:
+    """The running process, as a driver."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no such user in a container's passwd
+        user = str(os.getuid())
+    return Driver(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started=datetime.now(UTC).isoformat("T", "seconds"),
+        user=user,
+    )
+
+
+class FileLock:
+    """An exclusive `flock` on a file that says whose it is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: Any = None
+
+    def acquire(self, driver: Driver) -> None:
+        """Take the lock at once, or raise Locked, naming the owner."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.open("a+", encoding="utf-8")
+        except OSError as problem:
+            raise StateError(
+                "cannot make the lock file",
+                found=str(problem),
+                where=str(self.path),
+                remedy="check that the state directory is yours and that the disk is not full",
+            ) from problem
+        try:
+            _take(file)
+        except BlockingIOError as problem:
+            file.close()
+            owner = self.owner()
+            raise Locked(
+                "another uno holds the lock of this application",
+                found=describe(owner) if owner else "an owner that has not signed yet",
+                where=str(self.path),
+                remedy="uno status shows what it does; uno abort takes it back",
+            ) from problem
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps(to_json(driver)))
+        file.flush()
+        self._file = file
+
+    def owner(self) -> Driver | None:
+        """Who signed last; None where nobody did."""
+        try:
+            return from_json(json.loads(self.path.read_text("utf-8")), Driver)
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def held(self) -> bool:
+        """Whether a living process holds it now."""
+        try:
+            with self.path.open("r", encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Idempotent."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _take(file: Any) -> None:
+    """Try for a tenth of a second, since a reader that asks `held` has it for an instant."""
+    for _ in range(5):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.02)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def describe(driver: Driver) -> str:
+    """An owner for a person: process, machine, user, since when."""
+    return f"process {driver.pid} on {driver.host}, of {driver.user}, since {driver.started}"

@@ -1,0 +1,286 @@
+"""The journal in one SQLite file, for one machine and a local disk (no NFS).
+
+An entry is on the disk when the call that writes it returns: WAL with `synchronous=FULL`, one
+commit an entry. At most one deployment of an application is under way, held by a unique index.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+
+from uno_core.errors import Locked, StateError
+from uno_core.journal.records import Driver, Entry, Mark, Record, Signal
+from uno_core.model import Json, Status
+from uno_core.wire import from_json, to_json
+
+SCHEMA_VERSION = 1
+_UNDER_WAY = ", ".join(f"'{s.value}'" for s in Status if not s.final)
+_SCHEMA = f"""
+create table if not exists deployment(
+  id text primary key, n integer not null, application text not null, environment text not null,
+  strategy text not null, version text not null, status text not null, message text not null,
+  params text not null, plugins text not null, driver text, exit_code integer,
+  created text not null, updated text not null);
+create unique index if not exists one_per_application on deployment(application, environment)
+  where status in ({_UNDER_WAY});
+create unique index if not exists numbered on deployment(application, environment, n);
+create table if not exists journal(
+  dep text not null, run text not null, seq integer not null, mark text not null,
+  attempt integer not null, op text not null, fp text not null, value text, error text, at text not null,
+  primary key(dep, run, seq, mark, attempt)) without rowid;
+create table if not exists signal(
+  id integer primary key autoincrement, dep text not null, kind text not null, payload text not null,
+  by text not null, at text not null, answer text not null default '');
+create table if not exists checkpoint(dep text primary key, value text not null, at text not null);
+"""
+
+
+class Journal:
+    """The deployments of one state directory. Safe for several processes at once."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or create `path`; without one the journal lives in memory and dies with the process."""
+        self.path = path
+        self._guard = threading.RLock()
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path or ":memory:", isolation_level=None, timeout=10, check_same_thread=False
+            )
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=full")
+            with self._transaction() as db:
+                found = db.execute("pragma user_version").fetchone()[0]
+                if found == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        db.execute(statement)
+                    db.execute(f"pragma user_version={SCHEMA_VERSION}")
+        except (sqlite3.Error, OSError) as problem:
+            raise self._failed("open", problem) from problem
+        if found > SCHEMA_VERSION:
+            raise StateError(
+                "the journal was written by a newer uno",
+                found=f"format {found}",
+                expected=f"format {SCHEMA_VERSION} or older",
+                where=str(path),
+                remedy="upgrade uno-core",
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Deployments
+
+    def create(self, record: Record) -> Record:
+        """Begin a deployment; the id is given here. Raises Locked when another one is under way."""
+        with self._transaction() as db:
+            place = (record.application, record.environment)
+            n = db.execute(
+                "select coalesce(max(n), 0) + 1 from deployment where application = ? and environment = ?",
+                place,
+            ).fetchone()[0]
+            record = evolve(record, id=f"{record.application}-{record.environment}-{n}")
+            row = {**_row(record), "n": n}
+            try:
+                db.execute(
+                    f"insert into deployment({', '.join(row)}) values({', '.join(':' + k for k in row)})",  # noqa: S608 - column names of our own
+                    row,
+                )
+            except sqlite3.IntegrityError as problem:
+                raise Locked(
+                    f"another deployment of {record.application} in {record.environment} is under way",
+                    where=str(self.path),
+                    remedy="uno status shows it",
+                ) from problem
+        return record
+
+    def update(
+        self,
+        id: str,
+        *,
+        at: datetime,
+        status: Status | None = None,
+        message: str | None = None,
+        exit_code: int | None = None,
+        driver: Driver | None = None,
+    ) -> None:
+        """Change what is given, and leave the rest."""
+        changes: dict[str, Any] = {"updated": at.isoformat()}
+        if status is not None:
+            changes["status"] = status.value
+        if message is not None:
+            changes["message"] = message
+        if exit_code is not None:
+            changes["exit_code"] = exit_code
+        if driver is not None:
+            changes["driver"] = json.dumps(to_json(driver))
+        with self._transaction() as db:
+            db.execute(
+                f"update deployment set {', '.join(f'{k} = :{k}' for k in changes)} where id = :id",  # noqa: S608 - column names of our own
+                {**changes, "id": id},
+            )
+
+    def get(self, id: str) -> Record | None:
+        rows = self._select("select * from deployment where id = ?", id)
+        return _record(rows[0]) if rows else None
+
+    def list(
+        self, *, application: str | None = None, environment: str | None = None, limit: int = 1000
+    ) -> Sequence[Record]:
+        """The newest first."""
+        rows = self._select(
+            "select * from deployment where (?1 is null or application = ?1) and (?2 is null or environment = ?2)"
+            " order by created desc, n desc limit ?3",
+            application,
+            environment,
+            limit,
+        )
+        return [_record(row) for row in rows]
+
+    # Entries
+
+    def append(self, id: str, entry: Entry) -> None:
+        """Write one line. It is on the disk when this returns."""
+        with self._transaction() as db:
+            db.execute(
+                "insert into journal(dep, run, seq, mark, attempt, op, fp, value, error, at)"
+                " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    id,
+                    entry.run,
+                    entry.seq,
+                    entry.mark.value,
+                    entry.attempt,
+                    entry.op,
+                    entry.fingerprint,
+                    json.dumps(entry.value),
+                    json.dumps(entry.error) if entry.error is not None else None,
+                    entry.at.isoformat(),
+                ),
+            )
+
+    def entries(self, id: str, run: str | None = None) -> Sequence[Entry]:
+        """The lines of a deployment in the order in which they were written."""
+        rows = self._select(
+            "select run, seq, mark, attempt, op, fp as fingerprint, value, error, at from journal"
+            " where dep = ?1 and (?2 is null or run = ?2) order by at, run, seq, attempt, mark",
+            id,
+            run,
+        )
+        return [
+            Entry(
+                run=row["run"],
+                seq=row["seq"],
+                mark=Mark(row["mark"]),
+                attempt=row["attempt"],
+                op=row["op"],
+                fingerprint=row["fingerprint"],
+                value=json.loads(row["value"]),
+                error=json.loads(row["error"]) if row["error"] else None,
+                at=datetime.fromisoformat(row["at"]),
+            )
+            for row in rows
+        ]
+
+    # Words between processes
+
+    def signal(self, id: str, kind: str, payload: Mapping[str, Json], *, by: str, at: datetime) -> int:
+        """Leave a word for the driver of a deployment, whichever process that is."""
+        with self._transaction() as db:
+            cursor = db.execute(
+                "insert into signal(dep, kind, payload, by, at) values(?, ?, ?, ?, ?)",
+                (id, kind, json.dumps(dict(payload)), by, at.isoformat()),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def signals(self, id: str, *, unanswered: bool = True) -> Sequence[Signal]:
+        rows = self._select(
+            "select * from signal where dep = ? and (answer = '' or not ?) order by id", id, unanswered
+        )
+        return [
+            Signal(
+                id=row["id"],
+                kind=row["kind"],
+                payload=json.loads(row["payload"]),
+                by=row["by"],
+                at=datetime.fromisoformat(row["at"]),
+                answer=row["answer"],
+            )
+            for row in rows
+        ]
+
+    def answer(self, signal: int, text: str) -> None:
+        """Say what came of a word."""
+        with self._transaction() as db:
+            db.execute("update signal set answer = ? where id = ?", (text, signal))
+
+    # What is measured lies beside the journal, overwritten
+
+    def checkpoint(self, id: str, value: Json, *, at: datetime) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "insert or replace into checkpoint values(?, ?, ?)", (id, json.dumps(value), at.isoformat())
+            )
+
+    def last_checkpoint(self, id: str) -> Json:
+        rows = self._select("select value from checkpoint where dep = ?", id)
+        value: Json = json.loads(rows[0]["value"]) if rows else None
+        return value
+
+    # Underneath
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._guard:
+            try:
+                self._db.execute("begin immediate")
+                try:
+                    yield self._db
+                    self._db.execute("commit")
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("rollback")
+                    raise
+            except sqlite3.Error as problem:
+                raise self._failed("write", problem) from problem
+
+    def _select(self, query: str, *arguments: object) -> Sequence[dict[str, Any]]:
+        with self._guard:
+            try:
+                cursor = self._db.execute(query, arguments)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            except sqlite3.Error as problem:
+                raise self._failed("read", problem) from problem
+
+    def _failed(self, verb: str, problem: Exception) -> StateError:
+        return StateError(
+            f"cannot {verb} the journal",
+            found=str(problem),
+            where=str(self.path),
+            remedy="check that the disk is not full, and that the directory is yours and on a local disk",
+        )
+
+
+def _row(record: Record) -> dict[str, Any]:
+    row = dict(to_json(record))
+    for key in ("params", "plugins", "driver"):
+        row[key] = json.dumps(row[key]) if row[key] is not None else None
+    return row
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    value = {key: row[key] for key in row if key != "n"}
+    for key in ("params", "plugins", "driver"):
+        value[key] = json.loads(value[key]) if value[key] else None
+    return from_json(value, Record)
