@@ -23,18 +23,8 @@ def _is_counts(kind: Any) -> bool:
 
 
 def _is_json(kind: Any) -> bool:
-    return kind == Json
-
-
-_converter.register_unstructure_hook(datetime, lambda value: value.isoformat())
-_converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
-_converter.register_unstructure_hook_func(_is_counts, lambda counts: counts_to_json(counts))
-_converter.register_structure_hook_func(_is_counts, lambda value, _: counts_from_json(value))
-_converter.register_unstructure_hook_func(_is_json, lambda value: value)
-_converter.register_structure_hook_func(_is_json, lambda value, _: value)
-_converter.register_unstructure_hook(
-    Release, make_dict_unstructure_fn(Release, _converter, _cattrs_omit_if_default=True)
-)
+    # Json names itself within itself, so its inner form is another object than the outer one.
+    return {bool, int, float, str, type(None)} <= set(get_args(kind))
 
 
 def counts_to_json(counts: Mapping[Release, int]) -> Json:
@@ -49,6 +39,17 @@ def _release(release: Release) -> Mapping[str, Json]:
 
 def counts_from_json(value: Any) -> Mapping[Release, int]:
     return {Release(row["version"], row["artifact"], row["config"]): int(row["count"]) for row in value}
+
+
+_converter.register_unstructure_hook(datetime, lambda value: value.isoformat())
+_converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+_converter.register_unstructure_hook_func(_is_counts, counts_to_json)
+_converter.register_structure_hook_func(_is_counts, lambda value, _: counts_from_json(value))
+_converter.register_unstructure_hook_func(_is_json, lambda value: value)
+_converter.register_structure_hook_func(_is_json, lambda value, _: value)
+_converter.register_unstructure_hook(
+    Release, make_dict_unstructure_fn(Release, _converter, _cattrs_omit_if_default=True)
+)
 
 
 def to_json(value: Any, kind: Any = None) -> Any:
