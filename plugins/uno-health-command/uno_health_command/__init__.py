@@ -1,0 +1,1 @@
+"""The health check `command`: a command of your own, and its exit code."""

@@ -1,0 +1,1 @@
+"""The health check `http`: one request, and what its answer must be."""

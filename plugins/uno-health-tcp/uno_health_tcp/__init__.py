@@ -1,0 +1,1 @@
+"""The health check `tcp`: one connection, and what is said over it."""
