@@ -56,12 +56,13 @@ class Items:
 
 @frozen(kw_only=True)
 class Table:
-    """A mapping; `lines` says where each key stands."""
+    """A mapping. `lines` says where each key stands, `path` its key path where another section took it in."""
 
     entries: Mapping[str, Node] = field(factory=dict)
     lines: Mapping[str, str] = field(factory=dict)
     where: str = ""
     folder: Path | None = None
+    path: str = ""
 
     def told(self) -> str:
         return "a mapping with " + (", ".join(self.entries) or "nothing in it")

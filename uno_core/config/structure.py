@@ -68,9 +68,13 @@ def plain(node: Node) -> Json:
     return node.text
 
 
-@cache
 def fields_of(cls: type[Any]) -> Mapping[str, tuple[attrs.Attribute[Any], Any]]:
     """The fields of a class by the key that they are written under, each with its resolved type."""
+    return _resolved(cast("Any", cls))
+
+
+@cache
+def _resolved(cls: Any) -> Mapping[str, tuple[attrs.Attribute[Any], Any]]:
     try:
         hints = typing.get_type_hints(cls)
     except NameError as error:
@@ -137,7 +141,7 @@ class _Structure:
             except ValueError as error:
                 return self._wrong(node, path, str(error))
         try:
-            read(Scalar(text="\0", plain=False))
+            read(Scalar(text="\0", plain=False))  # only to learn what it expects
         except ValueError as error:
             return self._wrong(node, path, str(error))
         return self._wrong(node, path, "a text", "write one value; put it in quotes where it holds { or [")
@@ -186,7 +190,7 @@ class _Structure:
                 for key, child in node.entries.items()
                 if key in ("min", "max")
             }
-            if WRONG in given.values() or len(given) < len(node.entries):
+            if any(one is WRONG for one in given.values()) or len(given) < len(node.entries):
                 return WRONG
             least, most = given.get("min"), given.get("max")
         else:
@@ -222,7 +226,7 @@ class _Structure:
             self.value(child, one, f"{path}[{index}]", spec)
             for index, (child, one) in enumerate(zip(node.nodes, kinds, strict=True))
         ]
-        if WRONG in made:
+        if any(one is WRONG for one in made):
             return WRONG
         return tuple(made) if origin is Sequence else origin(made)
 
@@ -237,7 +241,8 @@ class _Structure:
             where = Scalar(text=name, where=node.line(name))
             key = name if key_kind is str else self.value(where, key_kind, f"{path}.{name}")
             made[key] = self.value(child, item, f"{path}.{name}", spec)
-        return WRONG if WRONG in made or any(one is WRONG for one in made.values()) else made
+        wrong = any(one is WRONG for pair in made.items() for one in pair)
+        return WRONG if wrong else made
 
     def _unknown(self, node: Table, key: str, path: str, known: Sequence[str]) -> None:
         self._mistakes.add(
@@ -257,6 +262,7 @@ class _Structure:
             node = Table(entries={"name": node}, where=node.where, folder=node.folder)
         if not isinstance(node, Table):
             return self._wrong(node, path, "a mapping of " + ", ".join(fields))
+        path = node.path or path
         given: dict[str, Any] = {}
         for key, child in node.entries.items():
             if key in fields:

@@ -1,0 +1,145 @@
+"""The document: what a configuration may say, and what it says once everything is laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import field, frozen
+
+from uno_core.config.nodes import Scalar, Table, merged
+from uno_core.config.options import option
+from uno_core.config.wanted import Wanted
+from uno_core.model import Application, Kind
+
+KINDS: Mapping[str, Kind] = {
+    "prod": Kind.PRODUCTION,
+    "production": Kind.PRODUCTION,
+    "staging": Kind.STAGING,
+    "testing": Kind.TESTING,
+    "test": Kind.TESTING,
+    "development": Kind.DEVELOPMENT,
+    "dev": Kind.DEVELOPMENT,
+}
+"""The environments whose kind everybody knows; any other declares its own."""
+
+CHOICES = ("platform", "traffic", "health", "metrics", "judge")
+"""The sections that name a plugin and carry its options."""
+
+LATER = ("hooks", "companions", "notify", "rollback", "tend")
+"""Sections that are described but not built yet: refused, since ignoring them would hurt."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What stands at the top of the document and belongs to no plugin."""
+
+    on_interrupt: str = option(
+        default="", choices=("", "hold", "rollback"),
+        help="what an interruption does: hold, or take the traffic back; by default hold on a terminal only",
+    )  # fmt: skip
+    evidence_timeout: float = option(
+        default=1800.0,
+        unit="s",
+        gt=0,
+        help="how long a watched wait goes on without evidence before rollback",
+    )
+    rollback_timeout: float = option(
+        default=900.0, unit="s", gt=0, help="how long a rollback keeps trying before a person is called"
+    )
+    lock_timeout: float = option(
+        default=0.0, unit="s", ge=0, help="how long to wait for another deployment of the application to end"
+    )
+    look_every: float = option(
+        default=5.0, unit="s", gt=0, help="the time between two looks of a watched wait"
+    )
+    health_timeout: float = option(
+        default=5.0, unit="s", gt=0, help="how long one attempt of a check may take"
+    )
+    health_failures: int = option(
+        default=3, ge=1, help="looks in a row at bad health that end a watched wait"
+    )
+    require_digest: bool = option(
+        default=False, help="refuse a release whose artifact is known by its tag alone"
+    )
+
+
+@frozen(kw_only=True)
+class State:
+    """Where journals, signals and locks live."""
+
+    name: str = option(default="file", choices=("file",), help="the state store")
+    directory: Path | None = option(default=None, help="where the files are")  # noqa: RUF009 - a field
+
+
+@frozen(kw_only=True)
+class Choice:
+    """A plugin that is named, with the options as they were written."""
+
+    name: str
+    options: Table = field(factory=Table)
+    where: str = ""
+
+
+@frozen(kw_only=True)
+class Config:
+    """A configuration for one environment, with the command line laid over it. Nothing was touched yet.
+
+    Options of plugins are still nodes: `uno_core.config.sections` makes values of them, once the
+    registry has said what each plugin declares. `strategy` is empty where the environment's default
+    is to be taken. `document` is everything as it stands after laying over, for `where`.
+    """
+
+    application: Application
+    release: Wanted = field(factory=Wanted)
+    platform: Choice | None = None
+    traffic: Choice | None = None
+    state: State = field(factory=State)
+    strategy: str = ""
+    strategies: Mapping[str, Table] = field(factory=dict)
+    health: Choice | None = None
+    metrics: Choice | None = None
+    judge: Choice | None = None
+    plugins: Mapping[str, str] = field(factory=dict)
+    settings: Settings = field(factory=Settings)
+    file: Path | None = None
+    document: Table = field(factory=Table, repr=False)
+    over_strategy: Table = field(factory=Table, repr=False)
+
+    @property
+    def routed(self) -> bool:
+        """Whether the application has traffic: not with `traffic: none`."""
+        return self.traffic is None or self.traffic.name != "none"
+
+    @property
+    def router(self) -> Choice | None:
+        """Another platform whose router is to be taken; None where the platform's own is."""
+        own = self.platform.name if self.platform else ""
+        return self.traffic if self.traffic and self.traffic.name not in ("", "none", own) else None
+
+    def strategy_options(self, name: str) -> Table:
+        """What was written for a strategy: its section, `strategy:` itself over it, `--option` over both."""
+        path = f"strategies.{name}"
+        node = merged(Table(where=str(self.file or ""), path=path), self.strategies.get(name, Table()))
+        inline = self.document.entries.get("strategy")
+        if isinstance(inline, Table) and self.strategy == name:
+            node = merged(node, inline.without("name"))
+        node = merged(node, self.over_strategy)
+        return node if isinstance(node, Table) else Table()
+
+    def where(self, path: str) -> str:
+        """Where something was written, for messages: `uno.yaml:12`, `--strategy`; empty for a default."""
+        table, found = self.document, ""
+        for key in path.split("."):
+            node = table.entries.get(key)
+            if node is None:
+                return found
+            found = table.line(key) if isinstance(node, Table) else node.where
+            table = node if isinstance(node, Table) else Table()
+        return found
+
+
+def named(node: Table) -> str:
+    """The name that a section chooses; empty where it names none."""
+    name = node.entries.get("name")
+    return name.text if isinstance(name, Scalar) and not name.empty else ""
