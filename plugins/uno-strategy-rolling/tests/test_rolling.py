@@ -1,0 +1,127 @@
+"""The rolling strategy in the simulated world."""
+
+from __future__ import annotations
+
+import pytest
+
+from uno_core import Amount, Capabilities, Status
+from uno_core.simulation.platform import Rules
+from uno_core.simulation.stage import Stage
+from uno_core.testing import PluginContract, StrategyContract
+from uno_strategy_rolling.options import RollingOptions
+from uno_strategy_rolling.strategy import Rolling
+
+
+class TestContract(StrategyContract):
+    @pytest.fixture
+    def make(self):
+        return Rolling
+
+    @pytest.fixture
+    def options(self):
+        return RollingOptions()
+
+
+class TestContractBetweenSlots(TestContract):
+    @pytest.fixture
+    def capabilities(self):
+        return Capabilities(mixed=False, granularity=1.0, unroute=True, cas=True)
+
+
+class TestContractInThirds(TestContract):
+    max_unavailable = 2
+
+    @pytest.fixture
+    def options(self):
+        return RollingOptions(batch_size=Amount(34, percent=True), max_unavailable=2)
+
+
+class TestPlugin(PluginContract):
+    distribution = "uno-strategy-rolling"
+
+
+def deploy(version="v2", rules=None, **options):
+    stage = Stage(rules=rules or Rules(size=6))
+    stage.live("v1")
+    return stage, stage.deploy(Rolling(), version, RollingOptions(**options))
+
+
+def titles(stage):
+    return [event.data["title"] for event in stage.happened("step")]
+
+
+def test_defaults_are_those_of_the_documentation():
+    o = RollingOptions()
+    assert (str(o.batch_size), o.batch_timeout) == ("1", 300)
+
+
+def test_one_instance_at_a_time_by_default():
+    stage, outcome = deploy()
+    assert outcome.status is Status.SUCCESSFUL
+    assert len(titles(stage)) == 6
+    assert stage.platform.router.writes[1:] == []
+    totals = {sum(counts.values()) for _, slot, counts in stage.platform.workload.writes[1:]}
+    assert totals == {6, 7}
+
+
+@pytest.mark.parametrize(
+    ("size", "batches"), [(Amount(4), 2), (Amount(25, percent=True), 3), (Amount(99), 1)]
+)
+def test_batches(size, batches):
+    stage, outcome = deploy(batch_size=size)
+    assert outcome.status is Status.SUCCESSFUL
+    assert len(titles(stage)) == batches
+
+
+def test_max_unavailable_lets_old_ones_go_first():
+    stage, outcome = deploy(batch_size=Amount(2), max_unavailable=2)
+    assert outcome.status is Status.SUCCESSFUL
+    totals = [sum(counts.values()) for _, _, counts in stage.platform.workload.writes[1:]]
+    assert max(totals) == 6
+    assert min(totals) == 4
+
+
+def test_fewer_instances_than_before_are_reached():
+    stage = Stage(rules=Rules(size=6))
+    stage.live("v1")
+    stage.platform.workload.rules = Rules(size=4)
+    outcome = stage.deploy(Rolling(), "v2", RollingOptions())
+    assert outcome.status is Status.SUCCESSFUL
+    assert len(stage.world.observe().slot("blue").instances) == 4
+
+
+def test_the_affected_batch_goes_back_first():
+    stage, outcome = deploy(
+        "bad", rules=Rules(size=6, broken={"bad": "exited with code 3"}), batch_size=Amount(2)
+    )
+    assert outcome.status is Status.ROLLED_BACK
+    assert "exited with code 3" in outcome.message
+    assert titles(stage)[-2:] == [
+        "put back the affected batch: 2 instances that are not ready",
+        "put back all that this deployment updated",
+    ]
+
+
+def test_hold_keeps_the_mixture_until_a_person_decides():
+    stage = Stage(rules=Rules(size=4, broken={"bad": "no"}), willing=False)
+    stage.live("v1")
+    seen = []
+
+    def decide():
+        seen.append(stage.world.observe().slot("blue").releases)
+        record = stage.journal.list()[0]
+        stage.journal.signal(record.id, "abort", {}, by="bob", at=stage.clock.now())
+
+    stage.clock.at(1000, decide)
+    outcome = stage.deploy(Rolling(), "bad", RollingOptions(on_batch_failure="hold"))
+    assert outcome.status is Status.ROLLED_BACK
+    assert sorted(map(str, seen[0])) == ["bad", "v1"]
+    assert "promote tries the batch again" in stage.happened("paused")[0].data["reason"]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"batch_size": Amount(0)}, {"max_unavailable": -1}, {"on_batch_failure": "shrug"}]
+)
+def test_bad_options_are_refused(bad):
+    with pytest.raises(ValueError, match="expected"):
+        RollingOptions(**bad)
