@@ -34,10 +34,11 @@ LATER = ("hooks", "companions", "notify", "rollback", "tend")
 class Settings:
     """What stands at the top of the document and belongs to no plugin."""
 
-    on_interrupt: str = option(
-        default="", choices=("", "hold", "rollback"),
+    on_interrupt: str | None = option(
+        default=None,
+        choices=("hold", "rollback"),
         help="what an interruption does: hold, or take the traffic back; by default hold on a terminal only",
-    )  # fmt: skip
+    )
     evidence_timeout: float = option(
         default=1800.0,
         unit="s",
