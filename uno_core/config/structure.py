@@ -88,7 +88,10 @@ def _resolved(cls: Any) -> Mapping[str, tuple[attrs.Attribute[Any], Any]]:
 
 
 def _is_json(kind: Any) -> bool:
-    return kind in (Any, object) or kind == Json
+    # Json refers to itself: resolving a class's types may unfold it once, or leave its name.
+    if isinstance(kind, typing.ForwardRef):
+        return kind.__forward_arg__ == "Json"
+    return kind in (Any, object, Json) or {bool, int, float, str} <= set(get_args(kind))
 
 
 class _Structure:

@@ -10,7 +10,7 @@ import re
 
 from uno_core.model import Amount, Bounds
 
-_NUMBER = r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _PART = re.compile(rf"({_NUMBER})(ms|[dhms])")
 
@@ -22,14 +22,14 @@ AMOUNT = "a number of instances, or a share of them: 2 or 25%"
 
 def number(text: str) -> float:
     """A finite number, whatever its sign."""
-    if re.fullmatch(rf"[-+]?(?:{_NUMBER}|\.\d+)", text) and math.isfinite(value := float(text)):
+    if re.fullmatch(rf"[-+]?(?:{_NUMBER}|\.[0-9]+)", text) and math.isfinite(value := float(text)):
         return value
     raise ValueError("a number")
 
 
 def whole_number(text: str) -> int:
     """An integer; `010` is refused, since it is 8 to some and 10 to others."""
-    if re.fullmatch(r"[-+]?(?:0|[1-9]\d{0,17})", text):
+    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]{0,17})", text):
         return int(text)
     raise ValueError("a whole number")
 
@@ -69,7 +69,7 @@ def write_duration(seconds: float) -> str:
 
 
 def _percent(text: str) -> float | None:
-    found = re.fullmatch(rf"({_NUMBER}|\.\d+)\s*%", text)
+    found = re.fullmatch(rf"({_NUMBER}|\.[0-9]+)\s*%", text)
     return float(found[1]) if found else None
 
 
@@ -113,7 +113,7 @@ def amount(text: str) -> Amount:
     value = _percent(text)
     if value is not None and 0 < value <= 100:
         return Amount(value, percent=True)
-    if value is None and re.fullmatch(r"[1-9]\d{0,8}", text):
+    if value is None and re.fullmatch(r"[1-9][0-9]{0,8}", text):
         return Amount(float(text))
     raise ValueError(AMOUNT)
 
