@@ -38,7 +38,7 @@ Listener = Callable[[str, Mapping[str, Json]], None]
 """Told what is going on: the kind of event, and its data. Must not raise."""
 
 
-def _nobody(_kind: str, _data: Mapping[str, Json]) -> None:
+def nobody(_kind: str, _data: Mapping[str, Json]) -> None:
     """Nobody listens."""
 
 
@@ -52,7 +52,7 @@ class Embedded:
     journal: Journal
     world: World
     locks: Path | None = None
-    listener: Listener = _nobody
+    listener: Listener = nobody
     ears: Ears | None = None
     _current: str = field(init=False, default="")
     _seen: dict[str, Json] = field(init=False, factory=dict)

@@ -1,0 +1,247 @@
+"""What a configuration names, made of plugins: platform, world, health checks, metrics, journal.
+
+Each part is made when it is first needed, so that `history` works where the platform does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import attrs
+import platformdirs
+from attrs import define, evolve, field
+
+from uno_core._log import get_logger
+from uno_core.analysis.evidence import Evidence
+from uno_core.analysis.windows import Watcher
+from uno_core.clock import Clock, SystemClock
+from uno_core.config import sections
+from uno_core.config.document import Choice as Section
+from uno_core.config.document import Config
+from uno_core.config.secrets import SystemSecrets
+from uno_core.contracts.health import HealthCheck, HealthCheckInfo
+from uno_core.contracts.judge import Judge, JudgeInfo
+from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query
+from uno_core.contracts.platform import Platform, PlatformInfo
+from uno_core.contracts.services import Logger, Services
+from uno_core.effects.world import Policy, World
+from uno_core.errors import ConfigError, Unsupported
+from uno_core.journal.sqlite import Journal
+from uno_core.model import Bounds, Slot
+from uno_core.registry import Registry
+
+
+@define(slots=False)
+class Assembly:
+    """One application in one environment, as configured, with everything that it needs."""
+
+    config: Config
+    registry: Registry
+    clock: Clock = field(factory=SystemClock)
+    logger: Logger = field(factory=get_logger)
+    _parts: dict[str, Any] = field(init=False, factory=dict)
+
+    # What it is made of
+
+    @cached_property
+    def platform_info(self) -> PlatformInfo:
+        """Raises ConfigError where no platform is named, or nobody registers it."""
+        named = self.config.platform
+        if named is None:
+            installed = list(self.registry.infos(PlatformInfo))
+            raise ConfigError(
+                "no platform is named",
+                expected="one of " + ", ".join(installed) if installed else "an installed platform",
+                where=str(self.config.file or "the command line"),
+                remedy="`platform: NAME` in the configuration, or --platform NAME",
+            )
+        return self.registry.find(PlatformInfo, named.name, where=named.where)
+
+    @cached_property
+    def platform_options(self) -> Any:
+        config = self.config
+        platform = config.platform
+        if platform and "namespace" in platform.options.entries:
+            declared = self.registry.options(self.platform_info)
+            from_flag = platform.options.line("namespace") == "--namespace"
+            if from_flag and declared and "namespace" not in {a.name for a in attrs.fields(declared)}:
+                self.logger.warning("the platform has no namespaces: ignored", platform=platform.name)
+                config = evolve(
+                    config, platform=evolve(platform, options=platform.options.without("namespace"))
+                )
+        return sections.platform_options(config, self.platform_info, self.registry)
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """Where journal and locks lie: as configured, where the platform keeps them, or the user's own."""
+        return (
+            self.config.state.directory
+            or self.platform_info.state_dir(self.platform_options)
+            or platformdirs.user_state_path("uno") / self.config.application.key
+        )
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.state_dir / "journal.db")
+
+    @property
+    def locks(self) -> Path:
+        return self.state_dir / "locks"
+
+    @cached_property
+    def services(self) -> Services:
+        return Services(
+            application=self.config.application,
+            logger=self.logger,
+            clock=self.clock,
+            state_dir=self.state_dir,
+            secrets=SystemSecrets(),
+            platform_options=self.platform_options,
+        )
+
+    @cached_property
+    def platform(self) -> Platform[Any]:
+        made: Platform[Any] = self.registry.build(self.platform_info, self.platform_options, self.services)
+        return made
+
+    @cached_property
+    def world(self) -> World:
+        """Raises Unsupported where a half is missing."""
+        capabilities = self.platform_info.capabilities
+        router, platforms = self.platform.router, [self.platform]
+        if (other := self.config.router) is not None:
+            info = self.registry.find(PlatformInfo, other.name, where=other.where)
+            options = sections.router_options(self.config, info, self.registry)
+            beside: Platform[Any] = self.registry.build(info, options, self.services)
+            router = beside.router
+            platforms.append(beside)
+            capabilities = evolve(
+                info.capabilities,
+                mixed=capabilities.mixed,
+                retires=capabilities.retires,
+                least_ready=capabilities.least_ready,
+            )
+        settings = self.config.settings
+        return World(
+            application=self.config.application,
+            workload=_half(self.platform.workload, self.platform_info, "a workload"),
+            router=_half(router, self.platform_info, "a router"),
+            platforms=tuple(platforms),
+            capabilities=capabilities,
+            clock=self.clock,
+            logger=self.logger,
+            checks=self.check,
+            look=self._look,
+            policy=Policy(
+                evidence=settings.evidence_timeout,
+                rollback=settings.rollback_timeout,
+                look_every=settings.look_every,
+                health_timeout=settings.health_timeout,
+                health_failures=settings.health_failures,
+            ),
+        )
+
+    # Evidence
+
+    def check(self, url: str | None) -> HealthCheck | None:
+        """The configured check, or the one that answers for the scheme of a URL."""
+        section = self.config.health
+        if url is None and section is None:
+            return None
+        key = f"health {url or ''}"
+        if key not in self._parts:
+            if url is not None:
+                info = self._by_scheme(url)
+                same = section is not None and section.name == info.name
+                options = self._health_options(info, section if same else None, url)
+            else:
+                assert section is not None  # noqa: S101 - one of the two is there
+                info = self.registry.find(HealthCheckInfo, section.name, where=section.where)
+                options = sections.choice_options(section, info, self.registry)
+            self._parts[key] = self.registry.build(info, options, self.services)
+        made: HealthCheck = self._parts[key]
+        return made
+
+    def _by_scheme(self, url: str) -> HealthCheckInfo:
+        scheme = url.partition("://")[0].lower()
+        infos = self.registry.infos(HealthCheckInfo).values()
+        for info in infos:
+            if scheme in info.schemes:
+                return info
+        known = sorted({s for info in infos for s in info.schemes})
+        raise ConfigError(
+            f"no health check answers for {url}",
+            found=f"the scheme {scheme}",
+            expected="one of " + ", ".join(known) if known else "an installed health check",
+            where="health_check_url",
+            remedy="correct the URL, or install a plugin: pip install uno-health-http",
+        )
+
+    def _health_options(self, info: HealthCheckInfo, section: Section | None, url: str) -> Any:
+        declared = self.registry.options(info)
+        if declared is None:
+            return {"url": url}
+        given = sections.choice_options(section, info, self.registry) if section else None
+        try:
+            return evolve(given, url=url) if given is not None else declared(url=url)
+        except ValueError as problem:
+            raise ConfigError(str(problem), where="health_check_url") from problem
+
+    @cached_property
+    def provider(self) -> tuple[MetricProviderInfo, MetricProvider] | None:
+        """The configured metric provider, or the platform's own; None where there is neither."""
+        section = self.config.metrics
+        name = section.name if section else self.platform_info.metrics
+        if not name:
+            return None
+        info = self.registry.find(MetricProviderInfo, name, where=section.where if section else "")
+        options = sections.choice_options(section or Section(name=name), info, self.registry)
+        made: MetricProvider = self.registry.build(info, options, self.services)
+        return info, made
+
+    @cached_property
+    def judge(self) -> Judge:
+        section = self.config.judge or Section(name="threshold")
+        info = self.registry.find(JudgeInfo, section.name, where=section.where)
+        made: Judge = self.registry.build(
+            info, sections.choice_options(section, info, self.registry), self.services
+        )
+        return made
+
+    def _look(
+        self, slot: Slot, stable: Slot | None, thresholds: Mapping[str, Bounds] | None
+    ) -> Evidence | None:
+        if not thresholds or self.provider is None:
+            return None
+        info, provider = self.provider
+        query = Query(
+            application=self.config.application.name,
+            environment=self.config.application.environment,
+            slot=slot,
+            metrics=tuple(thresholds),
+        )
+        watcher = Watcher(provider, history=info.history, query=query, stable=stable, clock=self.clock)
+        return Evidence(watcher, self.judge, thresholds, info.name, self.logger)
+
+    def close(self) -> None:
+        """Let go of platforms and journal."""
+        made = self.__dict__
+        if "world" in made:
+            for platform in self.world.platforms:
+                platform.close()
+        elif "platform" in made:
+            self.platform.close()
+        if "journal" in made:
+            self.journal.close()
+
+
+def _half(half: Any, info: PlatformInfo, what: str) -> Any:
+    if half is None:
+        raise Unsupported(
+            f"the platform {info.name} has not {what}",
+            remedy="name another platform for that half: `platform:` runs releases, `traffic:` splits traffic",
+        )
+    return half
