@@ -1,0 +1,1 @@
+"""uno on one machine: supervised processes in two slots, behind an Envoy that splits the traffic."""

@@ -1,0 +1,1 @@
+"""The agent: drives what runs to what is wanted, for as long as the supervisor lives."""

@@ -1,0 +1,112 @@
+"""One instance as the agent sees it while it runs."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+from attrs import define
+
+from uno_platform_local import orphans, ports
+from uno_platform_local.agent.probes import HOST, foreign, probe
+from uno_platform_local.daemon import tail
+from uno_platform_local.proxy import Endpoint
+from uno_platform_local.records import Record
+from uno_platform_local.supervisor import Process
+
+EAGER, SLOW, CALM = 0.05, 0.5, 2.0
+"""Seconds between probes: at first, after five seconds without readiness, and once ready."""
+TOLERATED = 3
+"""Probes in a row that a ready instance may fail."""
+
+
+@define(kw_only=True)
+class Running:
+    """The changing side of a record. Ready belongs to one process: another pid starts unready."""
+
+    record: Record
+    log: Path
+    pid: int = 0
+    started: float = 0.0
+    since: float = 0.0
+    ready: bool = False
+    reason: str = "is being started"
+    failures: int = 0
+    listed: bool = False
+    """Whether Envoy has it, so that it must be drained before it is stopped."""
+    confirmed: float | None = None
+    """Since when Envoy is known to send it nothing new."""
+    stopping: bool = False
+    retry_at: float = 0.0
+    next_probe: float = 0.0
+    pending: Future[str] | None = None
+
+    @property
+    def draining(self) -> bool:
+        return self.record.draining is not None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(HOST, self.record.port, self.draining)
+
+    def see(self, process: Process | None, now: float) -> None:
+        """Take in what the supervisor tells; a process that is gone is unready at once."""
+        if process is None or not process.alive:
+            self.pid, self.ready, self.pending = 0, False, None
+            if process is not None and (process.stopped or process.error):
+                self.reason = self._ended(process)
+            return
+        if process.pid != self.pid:
+            found = orphans.identity(process.pid)
+            self.pid, self.started = process.pid, found[1] if found else 0.0
+            self.since, self.next_probe, self.failures = now, now, 0
+            self.ready, self.pending = False, None
+            if not process.stopped:
+                self.reason = "is being started"
+
+    def _ended(self, process: Process) -> str:
+        lines = tail(self.log)
+        if process.error and not process.started:
+            return process.error
+        ran = max(0, process.stopped - process.started)
+        how = f"exited with code {process.exit}" if process.exit >= 0 else "was killed by a signal"
+        when = f"after {ran} s" if ran else "in less than 1 s"
+        return f"{how} {when}{f': {lines}' if lines else ''}"
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it ended because somebody took its port after it was chosen."""
+        if self.pid or self.ready:
+            return self.reason.startswith("address in use")
+        text = self.reason.lower()
+        said = "address already in use" in text or "eaddrinuse" in text or "address in use" in text
+        return said or bool("exited" in text and ports.taken(HOST, self.record.port))
+
+    def look(self, pool: Executor, now: float) -> None:
+        """Take the answer of a probe that ended, and start the next one when it is time."""
+        if self.pending is not None and self.pending.done():
+            self._take(self.pending, now)
+        if self.pid and self.pending is None and now >= self.next_probe:
+            age = now - self.since
+            self.pending = pool.submit(probe, self.record, self.pid, age, first=not self.ready)
+
+    def _take(self, answer: Future[str], now: float) -> None:
+        self.pending = None
+        error = answer.exception()
+        reason = f"the probe failed: {error}" if error else answer.result()
+        if not reason:
+            self.ready, self.reason, self.failures = True, "", 0
+            self.next_probe = now + CALM
+            return
+        self.failures += 1
+        if self.ready and self.failures < TOLERATED:
+            self.next_probe = now + SLOW
+            return
+        self.ready = False
+        # why it ended last time says more than that it does not listen yet
+        if not (self.reason.startswith(("exited", "was killed")) and "does not listen" in reason):
+            self.reason = reason
+        self.next_probe = now + (EAGER if now - self.since < 5 else SLOW)
+
+    def stolen(self) -> str:
+        return foreign(self.record.port, self.pid) if self.pid else ""
