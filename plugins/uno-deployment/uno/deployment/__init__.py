@@ -1,0 +1,1 @@
+"""Strategies to derive from, and scripts to run."""

@@ -1,0 +1,1 @@
+"""Scripts, each run by `python -m`: `deploy` and `blue_green`."""
