@@ -220,7 +220,8 @@ class Registry:
         made = self.load(info)
         try:
             signature = inspect.signature(made)
-        except (TypeError, ValueError):  # no signature to be had, of a class written in C: just call it
+        except (TypeError, ValueError, NameError):
+            # None to be had, of a class written in C or with types of TYPE_CHECKING: just call it.
             signature = None
         if signature is not None:
             try:

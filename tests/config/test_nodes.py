@@ -66,6 +66,7 @@ def test_anchors_and_merge_keys():
         ("<<: 5", "merges mappings only"),
         ("[" * 5000, "nested too deeply"),
         ("{" * 5000, "nested too deeply"),
+        ("{a: " * 90 + "1" + "}" * 90, "nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_says_where(text, message):

@@ -1,6 +1,7 @@
 # ruff: noqa: RUF009 - option() declares a field; it is no default
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import pytest
 from attrs import frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from uno_core import Amount, Bounds, ConfigError, Json, Secret
 from uno_core.config import nodes
 from uno_core.config.mistakes import ConfigErrors
 from uno_core.config.options import option
-from uno_core.config.structure import structure
+from uno_core.config.structure import fields_of, structure
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -292,3 +295,18 @@ def test_values_given_in_code_are_held_to_the_same_limits():
         Everything(mode="medium")
     with pytest.raises(ValueError, match="greater than 0"):
         Everything(timeout=float("nan"))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+@settings(max_examples=200, deadline=None)
+def test_any_value_for_any_declared_option_is_taken_or_refused(value):
+    for key in fields_of(Everything):
+        with contextlib.suppress(ConfigError):
+            structure(nodes.from_value({key: value}, "x"), Everything, "x")

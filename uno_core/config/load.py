@@ -264,8 +264,8 @@ class _Loader:
             elif path[0] == "strategy" and len(path) > 1:
                 strategy = _put(strategy, path[1:], from_option(text, where))
             else:
+                self._known(Table(entries={path[0]: Table()}, where=where), _SECTIONS, "")
                 root = _long(_put(root, path, from_option(text, where)))
-        self._known(root, (*_SECTIONS, "uno", "environment"), "")
         return root, strategy
 
     def _made(self, node: Node, cls: type[T], path: str) -> T | None:

@@ -17,6 +17,8 @@ from yaml.resolver import Resolver
 from uno_core.errors import ConfigError
 
 MOST_NODES = 50_000
+DEEPEST = 50
+_DEEP = "this is nested too deeply to be a configuration"
 _CORE = "tag:yaml.org,2002:"
 _KINDS = ("str", "int", "float", "bool", "null", "map", "seq", "merge", "timestamp", "value")
 _KNOWN = frozenset(_CORE + kind for kind in _KINDS)
@@ -158,9 +160,7 @@ def parse(text: str, name: str, *, folder: Path | None = None, lines: bool = Tru
             "this is not YAML", found=found, where=name, remedy="take out the characters that cannot be read"
         ) from None
     except RecursionError:
-        raise ConfigError(
-            "this is nested too deeply to be a configuration", where=name, remedy="check its brackets"
-        ) from None
+        raise ConfigError(_DEEP, where=name, remedy="check its brackets") from None
 
 
 class _Reader:
@@ -182,6 +182,8 @@ class _Reader:
                 where=where,
                 remedy="take out aliases that refer to aliases",
             )
+        if len(self._open) > DEEPEST:
+            raise ConfigError(_DEEP, where=where, remedy="check its brackets and its indentation")
         if id(node) in self._open:
             raise ConfigError(
                 "this alias stands within what it refers to", where=where, remedy="take the alias out"
