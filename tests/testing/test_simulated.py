@@ -1,4 +1,4 @@
-"""The simulated platform is held to what real ones are held to: otherwise plans and proofs rest on nothing."""
+"""The simulated platform is held to what real ones are held to: plans and proofs rest on it."""
 
 import pytest
 

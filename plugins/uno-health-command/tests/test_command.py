@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
-from uno_health_command.check import CommandCheck
-from uno_health_command.options import CommandOptions
 
 from uno_core import ConfigError, Release, Secret, Slot, Target
 from uno_core.testing import HealthCheckContract, PluginContract
+from uno_health_command.check import CommandCheck
+from uno_health_command.options import CommandOptions
 
 pytest_plugins = ["uno_core.testing.fixtures"]
 

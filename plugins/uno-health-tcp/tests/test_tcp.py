@@ -4,12 +4,12 @@ import threading
 import time
 
 import pytest
-from uno_health_tcp import check as module
-from uno_health_tcp.check import TcpCheck
-from uno_health_tcp.options import TcpOptions
 
 from uno_core import ConfigError, Release, Slot, Target
 from uno_core.testing import HealthCheckContract, PluginContract
+from uno_health_tcp import check as module
+from uno_health_tcp.check import TcpCheck
+from uno_health_tcp.options import TcpOptions
 
 pytest_plugins = ["uno_core.testing.fixtures"]
 
