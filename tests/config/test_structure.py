@@ -173,7 +173,7 @@ BAD = {
     "inner: {port: 0}": ("0", "at least 1, at most 65535"),
     "inner: 5.5": ("", "port: the port"),
     "inner: [1]": ("a list of 1", "a mapping of name, port"),
-    "env: {A: [1]}": ("a list of 1", "Secret or str"),
+    "env: {A: [1]}": ("a list of 1", "${ENV_VAR} or {file: path} or a text"),
 }
 
 

@@ -39,6 +39,10 @@ class Mistakes:
             if str(one) not in {str(other) for other in self._errors}:
                 self._errors.append(one)
 
+    def expected(self) -> Sequence[str]:
+        """What each of them expected instead."""
+        return [error.expected for error in self._errors if error.expected]
+
     def raise_any(self) -> None:
         """Raise what was collected: a ConfigError, or ConfigErrors where there are several."""
         if len(self._errors) == 1:

@@ -162,8 +162,8 @@ class _Structure:
             made = _Structure(trial)._unchecked(node, kind, path, spec)  # noqa: SLF001 - its own kind
             if made is not WRONG and not trial:
                 return made
-            expected.append(getattr(kind, "__name__", str(kind)))
-        return self._wrong(node, path, " or ".join(expected))
+            expected += trial.expected()
+        return self._wrong(node, path, " or ".join(dict.fromkeys(expected)))
 
     def _secret(self, node: Node, path: str) -> Any:
         if isinstance(node, Table) and set(node.entries) == {"file"}:
