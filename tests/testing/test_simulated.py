@@ -7,7 +7,7 @@ from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.platform import Rules, SimulatedPlatform
 from uno_core.testing import RouterContract, WorkloadContract
 
-DECLARED = Capabilities(mixed=True, granularity=0.01, unroute=True, cas=True, bound=5.0)
+DECLARED = Capabilities(mixed=True, granularity=1.0, unroute=True, cas=True, bound=5.0)
 
 
 class Simulated:

@@ -20,7 +20,7 @@ from uno_core.model import Counts, Json, Release, Slot, SlotState, Split
 
 @frozen(kw_only=True)
 class WorkloadState:
-    """What a workload observes. `size`: the instances wanted when one slot carries everything."""
+    """What a workload observes. `size`: the instances wanted when one slot carries everything, at least 1."""
 
     slots: Mapping[Slot, SlotState]
     size: int
@@ -79,6 +79,7 @@ class Router(Protocol):
         """Ask for this split. Raises Drift where the object is no longer as `expect` (a token) says.
 
         `expect` None writes whatever is there. An empty split removes the routing (capability `unroute`).
+        A share finer than the declared granularity: raises Unsupported, and nothing is written.
         """
 
     def observe(self) -> RouterState:

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from uno_core.contracts.platform import Capabilities, Platform, RouterState, WorkloadState
 from uno_core.contracts.services import Services
-from uno_core.errors import ConfigError, Drift, PlatformError
+from uno_core.errors import ConfigError, Drift, PlatformError, Unsupported
 from uno_core.model import Counts, Instance, Json, Release, Slot, SlotState, Snapshot, Split
 from uno_core.simulation.clock import VirtualClock
 from uno_core.wire import counts_from_json, counts_to_json
@@ -152,6 +152,11 @@ class SimulatedRouter:
         if expect is not None and expect != self._version:
             raise Drift(
                 "the split was changed", found=f"version {self._version}", expected=f"version {expect}"
+            )
+        finest = self.rules.capabilities.granularity
+        if any(abs(p / finest - round(p / finest)) > 1e-6 for p in split.values()):
+            raise Unsupported(
+                f"shares of this platform are multiples of {finest:g} %", found=str(dict(split))
             )
         self._version += 1
         self._split = dict(split)

@@ -1,0 +1,131 @@
+"""Every task of the house. `nox` runs what CI runs; `nox --list` says what there is.
+
+Needs `uv` beside `nox`: `pip install nox uv`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+import uv
+
+UV = uv.find_uv_bin()
+HERE = Path(__file__).parent
+PLUGINS = sorted(path.parent for path in HERE.glob("plugins/*/pyproject.toml"))
+PACKAGES = [
+    "uno_core",
+    *sorted(str(init.parent.relative_to(HERE)) for init in HERE.glob("plugins/*/uno*/__init__.py")),
+]
+
+nox.options.sessions = ["lint", "types", "imports", "tests", "isolated", "docs"]
+nox.options.default_venv_backend = "none"
+nox.options.error_on_missing_interpreters = True
+
+
+def run(session: nox.Session, *command: str, **more) -> None:
+    """Run in the project's own environment, made or brought up to date as needed."""
+    session.run(UV, "run", "--quiet", "--all-packages", *command, external=True, **more)
+
+
+@nox.session
+def dev(session):
+    """Make .venv with every package of the house, editable."""
+    session.run(UV, "sync", "--all-packages", external=True)
+
+
+@nox.session
+def demo(session):
+    """Watch a canary on this machine."""
+    run(session, "uno", "demo", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Style and mistakes: ruff."""
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session):
+    """mypy --strict, as of the oldest Python and of the newest."""
+    for version in ("3.11", "3.14"):
+        run(session, "mypy", "--python-version", version, *PACKAGES)
+
+
+@nox.session
+def imports(session):
+    """The layers of the design."""
+    run(session, "lint-imports")
+
+
+@nox.session
+def tests(session):
+    """Everything that pytest finds."""
+    run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def isolated(session):
+    """Each plugin from its wheel, beside uno-core alone: its own tests pass without the other plugins."""
+    with tempfile.TemporaryDirectory(prefix="uno-isolated-") as made:
+        work = Path(made)
+        wheels = work / "wheels"
+        session.run(
+            UV, "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels), external=True
+        )
+        for plugin in PLUGINS:
+            if session.posargs and plugin.name not in session.posargs:
+                continue
+            place = work / plugin.name
+            shutil.copytree(plugin / "tests", place / "tests")
+            shutil.copy(plugin / "pyproject.toml", place / "tests")
+            (place / "conftest.py").write_text('pytest_plugins = ["uno_core.testing.fixtures"]\n')
+            (place / "pytest.ini").write_text(
+                "[pytest]\naddopts = --import-mode=importlib\nmarkers =\n    component(name): a real component\n"
+            )
+            session.run(UV, "venv", "--quiet", str(place / "venv"), external=True)
+            python = place / "venv" / "bin" / "python"
+            session.run(
+                UV, "pip", "install", "--quiet", "--python", str(python), "--find-links", str(wheels),
+                f"{plugin.name}", "uno-core[testing]", external=True,
+            )  # fmt: skip
+            session.chdir(place)
+            # Safe path: the checkout must not hide what the wheel lacks.
+            session.run(str(python), "-m", "pytest", "-q", "tests", external=True, env={"PYTHONSAFEPATH": "1"})
+            session.chdir(HERE)
+        all_together(session, work, wheels)
+
+
+def all_together(session: nox.Session, work: Path, wheels: Path) -> None:
+    """All wheels in one environment: every name is there once, and nothing is broken."""
+    venv = work / "all"
+    session.run(UV, "venv", "--quiet", str(venv), external=True)
+    session.run(
+        UV, "pip", "install", "--quiet", "--python", str(venv / "bin/python"), "--find-links", str(wheels),
+        "uno-deployment[all]", external=True,
+    )  # fmt: skip
+    session.chdir(work)
+    session.run(str(venv / "bin" / "uno"), "plugins", external=True)
+    session.chdir(HERE)
+
+
+@nox.session
+def docs(session):
+    """Build the documentation; what is wrong in it fails. Its examples are run by the tests."""
+    run(session, "--group", "docs", "sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session):
+    """Lost requests and latency while traffic moves on the local platform; prints a table."""
+    run(session, "python", "tests/bench/switching.py", *session.posargs)
+
+
+@nox.session
+def build(session):
+    """Wheels and source distributions of every package, in dist/."""
+    session.run(UV, "build", "--all-packages", external=True)
