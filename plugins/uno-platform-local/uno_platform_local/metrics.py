@@ -18,7 +18,7 @@ from uno_platform_local.options import LocalOptions
 from uno_platform_local.proxy import Unreachable
 
 _BUCKET = re.compile(r'^envoy_cluster_external_upstream_rq_time_bucket\{.*le="([^"]+)".*\} (\d+)')
-_COUNTER = re.compile(r"^cluster\.\w+\.external\.(upstream_rq_completed|upstream_rq_5xx): (\d+)", re.MULTILINE)
+_COUNTER = re.compile(r"^cluster\.\w+\.external\.(upstream_rq_(?:completed|5xx)): (\d+)", re.MULTILINE)
 
 
 @frozen
@@ -38,10 +38,12 @@ class LocalMetrics:
         self.services = services
 
     def window(self, query: Query, start: datetime, end: datetime) -> Figures | NoData:
-        raise Unsupported("the local metrics keep no history", found=f"a window from {start} to {end}")
+        raise Unsupported("the local metrics keep no history", found=f"{query.slot} from {start} to {end}")
 
     def sample(self, query: Query) -> Counters | NoData:
         layout = self._layout()
+        if query.application != self.services.application.name:
+            return NoData(f"only {self.services.application.name} runs in {layout.root}")
         slot = query.slot.value
         status = read_json(layout.status) or {}
         series = "-".join(f"{part:.2f}" for part in status.get("envoy") or ())
@@ -55,11 +57,14 @@ class LocalMetrics:
         except Unreachable as error:
             return NoData(f"{error.message}: {error.found}")
         found = {name: float(value) for name, value in _COUNTER.findall(counts)}
+        rows = status.get("slots", {}).get(slot, [])
+        if not found.get("upstream_rq_completed") and not rows:
+            return NoData(f"nothing runs in {slot}, and nothing was asked of it")
         figures = Figures(
             requests=found.get("upstream_rq_completed", 0.0),
             errors=found.get("upstream_rq_5xx", 0.0),
             latency=histogram(times),
-            values=_values(status.get("slots", {}).get(slot, [])),
+            values=_values(rows),
         )
         return Counters(at=at, series=series, figures=figures)
 

@@ -19,9 +19,11 @@ class LocalTraffic:
         default="127.0.0.1:8080", help="where clients connect, host:port; empty: no proxy, for workers"
     )
     slot_hosts: str | None = option(
-        default=None, help="host names that reach one slot whatever its share, such as shop-{slot}.example.com"
+        default=None, help="host names that reach one slot whatever its share: shop-{slot}.example.com"
     )
-    timeout: float = option(default=15.0, unit="s", ge=0, help="the longest that a request may take; 0: no limit")
+    timeout: float = option(
+        default=15.0, unit="s", ge=0, help="the longest that a request takes; 0: no limit"
+    )
 
 
 @frozen(kw_only=True)
@@ -42,13 +44,15 @@ class LocalOptions:
         default=None, help="where an instance starts; by default its artifact, else root", release=True
     )
     readiness: str | None = option(
-        default=None, help="a path that answers 2xx when ready; `none`: runs for 1 s; by default a TCP connection"
+        default=None, help="a path that answers 2xx when ready; none: runs for 1 s; default: it accepts TCP"
     )
     grace: float = option(default=30.0, unit="s", ge=0, help="from SIGTERM to SIGKILL")
     drain: float = option(default=1.0, unit="s", ge=0, help="from out of the proxy to SIGTERM, at least")
     drain_timeout: float = option(
         default=30.0, unit="s", ge=0, help="the longest wait for requests under way before SIGTERM"
     )
-    log_size: int = option(default=10_000_000, ge=1_000, help="bytes of an instance's log before it is rotated")
+    log_size: int = option(
+        default=10_000_000, ge=1_000, help="bytes of an instance's log before it is rotated"
+    )
     log_backups: int = option(default=3, ge=0, help="rotated logs that are kept of an instance")
     traffic: LocalTraffic = option(factory=LocalTraffic, help="the proxy in front of the slots")

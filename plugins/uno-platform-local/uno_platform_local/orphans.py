@@ -63,7 +63,7 @@ def _bearing(token: str) -> Iterable[int]:
 
 
 def _own_line() -> set[int]:
-    """This process and its ancestors: a deployment started from within an instance spares itself."""
+    """Oneself and all ancestors: a deployment started from within an instance spares itself."""
     me = psutil.Process()
     return {me.pid, *(parent.pid for parent in me.parents())}
 
@@ -93,7 +93,7 @@ def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Proces
 
 def _running(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
@@ -102,6 +102,6 @@ def holder(port: int) -> str:
     """Who listens on a port, for a person; empty where the system does not tell."""
     with contextlib.suppress(psutil.Error, OSError):
         for row in psutil.net_connections(kind="tcp"):
-            if row.status == psutil.CONN_LISTEN and row.laddr.port == port and row.pid:
+            if row.status == psutil.CONN_LISTEN and row.laddr and row.laddr.port == port and row.pid:
                 return f"{psutil.Process(row.pid).name()} (pid {row.pid})"
     return ""

@@ -25,9 +25,10 @@ def taken(host: str, port: int) -> str:
 
 
 def free(excluded: set[int]) -> int:
-    """A port that nobody listens on. Somebody may take it at any time: whoever uses it must be ready for that."""
+    """A port that nobody listens on. Anybody may take it in the next moment: be ready for that."""
     for port in random.sample(range(FIRST, LAST), LAST - FIRST):
-        if port not in excluded and not taken("127.0.0.1", port) and not taken("0.0.0.0", port):  # noqa: S104 - asked, not served
+        # the second one finds those who listen on another address of this machine
+        if port not in excluded and not taken("127.0.0.1", port) and not taken("0.0.0.0", port):  # noqa: S104
             return port
     raise PlatformError(
         "there is no free port",

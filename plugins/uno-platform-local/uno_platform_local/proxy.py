@@ -52,8 +52,8 @@ def boot(layout: Layout, listen: str, admin: int) -> dict[str, Any]:
         "@type": _TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "in",
         "use_remote_address": True,
-        # without any internal range every request counts as external, those from this machine too
-        "internal_address_config": {"unix_sockets": False},
+        # an internal range without members: every request counts as external, those from this machine too
+        "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
         "rds": {"route_config_name": ROUTES, "config_source": _source(layout.routes)},
         "http_filters": [
             {
@@ -79,8 +79,6 @@ def boot(layout: Layout, listen: str, admin: int) -> dict[str, Any]:
         "static_resources": {"listeners": [listener]},
         # histograms are merged at each flush: the default of 5 s would let latencies lag behind counts
         "stats_flush_interval": "0.5s",
-        # SIGTERM comes after the drain, so nothing is left to wait for
-        "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
     }
 
 
@@ -283,8 +281,10 @@ class Admin:
         for cluster in json.loads(self.get("/clusters?format=json")).get("cluster_statuses", ()):
             for host in cluster.get("host_statuses", ()):
                 where = host["address"]["socket_address"]
-                active = [s for s in host.get("stats", ()) if s["name"] == "rq_active"]
+                active = sum(
+                    int(s.get("value", 0)) for s in host.get("stats", ()) if s["name"] == "rq_active"
+                )
                 healthy = host.get("health_status", {}).get("eds_health_status", "HEALTHY") == "HEALTHY"
                 name = f"{where['address']}:{where['port_value']}"
-                result[Slot(cluster["name"])][name] = (healthy, int(active[0].get("value", 0)) if active else 0)
+                result[Slot(cluster["name"])][name] = (healthy, active)
         return result

@@ -38,8 +38,10 @@ class _Transport(xmlrpc.client.Transport):
         self._path = path
         self._timeout = timeout
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the path is the host
-        return _Connection(self._path, self._timeout)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = _Connection(self._path, self._timeout)
+        self._connection = host, connection  # where `close` looks for it
+        return connection
 
 
 @frozen
@@ -92,7 +94,13 @@ class Supervisor:
         rows = self._call("supervisor.getAllProcessInfo")
         return {
             row["name"]: Process(
-                row["name"], row["pid"], row["statename"], row["exitstatus"], row["spawnerr"], row["start"], row["stop"]
+                row["name"],
+                row["pid"],
+                row["statename"],
+                row["exitstatus"],
+                row["spawnerr"],
+                row["start"],
+                row["stop"],
             )
             for row in rows
         }

@@ -19,10 +19,7 @@ def probe(record: Record, pid: int, age: float, *, first: bool) -> str:
     """One attempt; empty where the instance is ready. `first` also asks whose port it is."""
     if record.readiness == "none":
         return "" if age >= SETTLE else f"has run for {age:.1f} s of {SETTLE:g} s"
-    if record.readiness:
-        reason = _http(record.port, record.readiness)
-    else:
-        reason = _tcp(record.port)
+    reason = _http(record.port, record.readiness) if record.readiness else _tcp(record.port)
     if reason == _REFUSED:
         return f"does not listen on port {record.port} yet ({age:.0f} s)"
     if not reason and first and (thief := foreign(record.port, pid)):
@@ -51,7 +48,7 @@ def _http(port: int, path: str) -> str:
     except ConnectionRefusedError:
         return _REFUSED
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer to {path} on port {port}: {error or type(error).__name__}"
+        return f"no answer to {path} on port {port}: {str(error) or type(error).__name__}"
     finally:
         connection.close()
     return "" if 200 <= status < 300 else f"answers {status} to {path}"
@@ -69,7 +66,7 @@ def foreign(port: int, pid: int) -> str:
             return ""
         started = instance.create_time()
         for row in psutil.net_connections(kind="tcp"):
-            if row.status == psutil.CONN_LISTEN and row.laddr.port == port and row.pid:
+            if row.status == psutil.CONN_LISTEN and row.laddr and row.laddr.port == port and row.pid:
                 other = psutil.Process(row.pid)
                 if other.create_time() < started:
                     return f"{other.name()} (pid {other.pid})"

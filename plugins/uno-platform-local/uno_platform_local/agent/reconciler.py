@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections import Counter
@@ -92,7 +93,7 @@ class Reconciler:
         return any(not one.ready or one.draining for one in self.running.values())
 
     def step(self) -> None:
-        """One pass. Raises PlatformError where the supervisor or the disk refuses; the next pass tries again."""
+        """One pass. Raises PlatformError where the supervisor or the disk refuses; the next tries again."""
         self.settings = read_settings(self.layout) or self.settings
         self._retire()
         wish = read_wish(self.layout)
@@ -250,7 +251,7 @@ class Reconciler:
                 self.supervisor.stop(one.record.id)
 
     def _hosts(self) -> Mapping[Slot, Mapping[str, tuple[bool, int]]] | None:
-        """What Envoy sends where; empty where it does not run and sends nothing; None where it does not say."""
+        """What Envoy sends where; empty where it does not run, so sends nothing; None where it is silent."""
         if not self.settings.listen:
             return {}
         try:
@@ -264,7 +265,8 @@ class Reconciler:
         self, one: Running, hosts: Mapping[Slot, Mapping[str, tuple[bool, int]]] | None, now: float
     ) -> bool:
         """Whether nothing new comes since `drain` seconds, and nothing is under way."""
-        overdue = time.time() - (one.record.draining or 0.0) > self.settings.drain_timeout + self.settings.drain
+        patience = self.settings.drain_timeout + self.settings.drain
+        overdue = time.time() - (one.record.draining or 0.0) > patience
         if hosts is None:
             return overdue
         takes, active = hosts.get(one.record.slot, {}).get(one.endpoint.name, (False, 0))
@@ -282,8 +284,8 @@ class Reconciler:
         (self.layout.programs / f"{one.record.id}.conf").unlink(missing_ok=True)
         (self.layout.instances / f"{one.record.id}.json").unlink(missing_ok=True)
         del self.running[one.record.id]
-        kept_logs = {f"{name}.log" for name in (*self.running, "agent", "envoy", "supervisord")}
-        gone = [p for p in self.layout.logs.glob("*-*.log*") if p.name.partition(".log")[0] + ".log" not in kept_logs]
+        logs = self.layout.logs.glob("*-*.log*")
+        gone = [path for path in logs if path.name.partition(".log")[0] not in self.running]
         for path in sorted(gone, key=lambda p: p.stat().st_mtime)[:-LOGS_KEPT]:
             path.unlink(missing_ok=True)
 
@@ -293,7 +295,8 @@ class Reconciler:
         """Tell Envoy who takes requests: who is ready, and who drains and was ready before."""
         for slot in Slot:
             here = [o for o in self.running.values() if o.record.slot is slot]
-            want = sorted((o.endpoint for o in here if o.ready or (o.draining and o.listed)), key=lambda e: e.port)
+            told = [o.endpoint for o in here if o.ready or (o.draining and o.listed)]
+            want = sorted(told, key=lambda endpoint: endpoint.port)
             if want != self._written.get(slot):
                 self._version += 1
                 path = self.layout.endpoints(slot)
@@ -307,10 +310,11 @@ class Reconciler:
     def _report(self, wish: Wish, processes: Mapping[str, Process], now: float) -> None:
         envoy = processes.get("envoy")
         rest = [envoy.pid] if envoy and envoy.pid else []
-        value = {
+        slots = {slot.value: self._rows(slot) for slot in Slot}
+        value: dict[str, Any] = {
             "generations": {slot.value: wish.slot(slot).generation for slot in Slot},
             "problems": {slot.value: text for slot, text in self.problems.items()},
-            "slots": {slot.value: self._rows(slot) for slot in Slot},
+            "slots": slots,
             "draining": sorted(one.record.id for one in self.running.values() if one.draining),
             "processes": self._identities(rest),
             "envoy": orphans.identity(rest[0]) if rest else None,
@@ -318,11 +322,9 @@ class Reconciler:
         if value == self._status and now - self._reported < HEARTBEAT:
             return
         usage = self.usage.of([o.pid for o in self.running.values() if o.pid and not o.draining], now)
-        for row in (row for rows in value["slots"].values() for row in rows):
-            row.update(usage.get(row["pid"], {}))
-        write_json(self.layout.status, {**value, "at": time.time()}, durable=False)
-        self._reported = now
-        self._status = {**value, "slots": {slot.value: self._rows(slot) for slot in Slot}}
+        used = {name: [{**row, **usage.get(row["pid"], {})} for row in rows] for name, rows in slots.items()}
+        write_json(self.layout.status, {**value, "slots": used, "at": time.time()}, durable=False)
+        self._reported, self._status = now, value
 
     def _rows(self, slot: Slot) -> list[dict[str, Any]]:
         rows = [o for o in self.running.values() if o.record.slot is slot and not o.draining]
@@ -346,6 +348,4 @@ class Reconciler:
 
 
 def _inherited() -> dict[str, str]:
-    import os
-
     return {k: v for k, v in os.environ.items() if not k.startswith(("SUPERVISOR_", "UNO_"))}
