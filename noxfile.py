@@ -74,9 +74,7 @@ def isolated(session):
     with tempfile.TemporaryDirectory(prefix="uno-isolated-") as made:
         work = Path(made)
         wheels = work / "wheels"
-        session.run(
-            UV, "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels), external=True
-        )
+        session.run(UV, "build", "-q", "--all-packages", "--wheel", "--out-dir", str(wheels), external=True)
         for plugin in PLUGINS:
             if session.posargs and plugin.name not in session.posargs:
                 continue
@@ -85,7 +83,7 @@ def isolated(session):
             shutil.copy(plugin / "pyproject.toml", place / "tests")
             (place / "conftest.py").write_text('pytest_plugins = ["uno_core.testing.fixtures"]\n')
             (place / "pytest.ini").write_text(
-                "[pytest]\naddopts = --import-mode=importlib\nmarkers =\n    component(name): a real component\n"
+                "[pytest]\naddopts = --import-mode=importlib\nmarkers =\n    component(name): a real one\n"
             )
             session.run(UV, "venv", "--quiet", str(place / "venv"), external=True)
             python = place / "venv" / "bin" / "python"
@@ -94,8 +92,10 @@ def isolated(session):
                 f"{plugin.name}", "uno-core[testing]", external=True,
             )  # fmt: skip
             session.chdir(place)
-            # Safe path: the checkout must not hide what the wheel lacks.
-            session.run(str(python), "-m", "pytest", "-q", "tests", external=True, env={"PYTHONSAFEPATH": "1"})
+            # Nothing of the checkout may hide what the wheel lacks.
+            session.run(
+                str(python), "-m", "pytest", "-q", "tests", external=True, env={"PYTHONSAFEPATH": "1"}
+            )
             session.chdir(HERE)
         all_together(session, work, wheels)
 

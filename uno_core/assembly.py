@@ -242,6 +242,6 @@ def _half(half: Any, info: PlatformInfo, what: str) -> Any:
     if half is None:
         raise Unsupported(
             f"the platform {info.name} has not {what}",
-            remedy="name another platform for that half: `platform:` runs releases, `traffic:` splits traffic",
+            remedy="name another platform for that half: `platform:` runs releases, `traffic:` routes",
         )
     return half

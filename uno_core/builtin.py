@@ -43,7 +43,7 @@ class ThresholdJudge:
     edge of the bucket in which it falls (so it never flatters).
     """
 
-    def __init__(self, options: ThresholdOptions, services: Services) -> None:
+    def __init__(self, options: ThresholdOptions, _services: Services) -> None:
         self._options = options
 
     def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:

@@ -33,10 +33,8 @@ class UnoError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        parts = [self.message]
-        for label in ("where", "found", "expected", "remedy"):
-            if text := getattr(self, label):
-                parts.append(f"{label}: {text}")
+        labels = ("where", "found", "expected", "remedy")
+        parts = [self.message, *(f"{label}: {text}" for label in labels if (text := getattr(self, label)))]
         return "\n  ".join(parts)
 
     def as_json(self) -> Mapping[str, Json]:

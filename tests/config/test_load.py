@@ -281,7 +281,7 @@ BAD = {
     "plugins: {canary: acme}": "chooses nothing",
     "plugins: {strategi.canary: acme}": "did you mean strategy?",
     "plugins: [a]": "plugins is not what it has to be",
-    "on_interrupt: stop": "one of hold, rollback",
+    "on_interrupt: stop": "not supported by this version",
     "evidence_timeout: soon": "a duration",
     "evidence_timeout: 0": "greater than 0",
     "release: {tag: x}": "release knows no key tag",

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF009 - option() declares a field; it is no default
+
 from __future__ import annotations
 
 from typing import Any

@@ -26,7 +26,16 @@ KINDS: Mapping[str, Kind] = {
 CHOICES = ("platform", "traffic", "health", "metrics", "judge")
 """The sections that name a plugin and carry its options."""
 
-LATER = ("hooks", "companions", "notify", "rollback", "tend")
+LATER = (
+    "hooks",
+    "companions",
+    "notify",
+    "rollback",
+    "tend",
+    "on_interrupt",
+    "lock_timeout",
+    "require_digest",
+)
 """Sections that are described but not built yet: refused, since ignoring them would hurt."""
 
 
@@ -34,11 +43,6 @@ LATER = ("hooks", "companions", "notify", "rollback", "tend")
 class Settings:
     """What stands at the top of the document and belongs to no plugin."""
 
-    on_interrupt: str | None = option(
-        default=None,
-        choices=("hold", "rollback"),
-        help="what an interruption does: hold, or take the traffic back; by default hold on a terminal only",
-    )
     evidence_timeout: float = option(
         default=1800.0,
         unit="s",
@@ -47,9 +51,6 @@ class Settings:
     )
     rollback_timeout: float = option(
         default=900.0, unit="s", gt=0, help="how long a rollback keeps trying before a person is called"
-    )
-    lock_timeout: float = option(
-        default=0.0, unit="s", ge=0, help="how long to wait for another deployment of the application to end"
     )
     look_every: float = option(
         default=5.0, unit="s", gt=0, help="the time between two looks of a watched wait"
@@ -60,9 +61,6 @@ class Settings:
     health_failures: int = option(
         default=3, ge=1, help="looks in a row at bad health that end a watched wait"
     )
-    require_digest: bool = option(
-        default=False, help="refuse a release whose artifact is known by its tag alone"
-    )
 
 
 @frozen(kw_only=True)
@@ -70,7 +68,7 @@ class State:
     """Where journals, signals and locks live."""
 
     name: str = option(default="file", choices=("file",), help="the state store")
-    directory: Path | None = option(default=None, help="where the files are")  # noqa: RUF009 - a field
+    directory: Path | None = option(default=None, help="where the files are")
 
 
 @frozen(kw_only=True)

@@ -310,7 +310,7 @@ def _reader(kind: Any, spec: OptionSpec) -> Callable[[Scalar], Any]:
     if kind is Amount:
         return lambda node: values.amount(node.text)
     if kind is Path:
-        return lambda node: (node.folder or Path.cwd()) / Path(_text(node)).expanduser()
+        return _path
     if isinstance(kind, type) and issubclass(kind, Enum):
         choices = {str(member.value): member for member in kind}
         return lambda node: choices[_one_of(list(choices))(node)]
@@ -326,6 +326,14 @@ def _reader(kind: Any, spec: OptionSpec) -> Callable[[Scalar], Any]:
             remedy="the plugin's author declares it as text, number, list, mapping or attrs class",
         )
     return lambda node: _unquoted(node, strict)
+
+
+def _path(node: Scalar) -> Path:
+    """Relative to the folder of the file in which it was written, not to where uno was started."""
+    try:
+        return (node.folder or Path.cwd()) / Path(_text(node)).expanduser()
+    except RuntimeError as problem:  # ~nobody
+        raise ValueError("a path; nobody here has that home directory") from problem
 
 
 def _text(node: Scalar) -> str:

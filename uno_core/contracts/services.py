@@ -31,7 +31,7 @@ class Secrets(Protocol):
 
 @frozen(kw_only=True)
 class Services:
-    """What a platform, a health check, a metric provider or a judge is handed. Grows without breaking plugins.
+    """What every plugin object but a strategy is handed. Grows without breaking plugins.
 
     `platform_options` are the options of the configured platform, for a provider that reads the
     same place; a plugin checks the type before it uses them.

@@ -93,7 +93,7 @@ class Journal:
             row = {**_row(record), "n": n}
             try:
                 db.execute(
-                    f"insert into deployment({', '.join(row)}) values({', '.join(':' + k for k in row)})",  # noqa: S608 - column names of our own
+                    f"insert into deployment({', '.join(row)}) values({', '.join(':' + k for k in row)})",
                     row,
                 )
             except sqlite3.IntegrityError as problem:
@@ -139,7 +139,8 @@ class Journal:
     ) -> Sequence[Record]:
         """The newest first."""
         rows = self._select(
-            "select * from deployment where (?1 is null or application = ?1) and (?2 is null or environment = ?2)"
+            "select * from deployment where (?1 is null or application = ?1)"
+            " and (?2 is null or environment = ?2)"
             " order by created desc, n desc limit ?3",
             application,
             environment,

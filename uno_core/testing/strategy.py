@@ -145,6 +145,7 @@ class StrategyContract:
         stage = Stage(rules=rules)
         stage.live("v1")
         outcome = self._deploy(stage, make, "v2", options)
+        assert outcome.status is Status.SUCCESSFUL, outcome.message
         record = stage.journal.get(outcome.deployment)
         assert record is not None
         order = stage.order(make(), "v2", options, outage=self.outage)
