@@ -1,3 +1,53 @@
-"""Plugins of pytest that the whole tree uses: pytest takes this list at the root only."""
+"""What holds for the tests of the whole tree; pytest takes a list of plugins at the root only.
+
+A test marked `component("envoy")` runs against that real component. On a developer's machine it is
+skipped where the component is missing; in CI that is a failure, and the summary counts what ran.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from importlib.util import find_spec
+
+import pytest
 
 pytest_plugins = ["pytester", "uno_core.testing.fixtures"]
+
+COMPONENTS = {
+    "envoy": lambda: find_spec("envoy") is not None,
+    "supervisor": lambda: find_spec("supervisor") is not None,
+    "wrk": lambda: shutil.which("wrk") is not None,
+}
+RAN = pytest.StashKey[Counter]()
+
+
+def components(item):
+    return [marker.args[0] for marker in item.iter_markers("component")]
+
+
+def pytest_configure(config):
+    config.stash[RAN] = Counter()
+
+
+def pytest_runtest_setup(item):
+    for name in components(item):
+        if not COMPONENTS[name]():
+            pytest.skip(f"{name} is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and components(item) and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"in CI a test of a real component may not be skipped: {report.longrepr}"
+    if report.when == "call" and report.passed:
+        item.config.stash[RAN].update(components(item))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for name, count in sorted(config.stash[RAN].items()):
+        terminalreporter.write_line(f"{count} tests ran against the real {name}")
