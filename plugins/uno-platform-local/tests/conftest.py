@@ -175,5 +175,12 @@ class Load:
 def tools():
     """What tests are told with."""
     return SimpleNamespace(
-        until=until, bring=bring, arrive=arrive, route=route, resolve=resolve, ask=ask, Load=Load, free_port=free_port
+        until=until,
+        bring=bring,
+        arrive=arrive,
+        route=route,
+        resolve=resolve,
+        ask=ask,
+        Load=Load,
+        free_port=free_port,
     )

@@ -33,7 +33,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status = 500
         if mode == "unready" and self.path == "/health":
             status = 503
-        body = f"{os.environ['UNO_VERSION']} {os.environ.get('COLOUR', '')} {os.environ['UNO_INSTANCE']}".encode()
+        words = os.environ["UNO_VERSION"], os.environ.get("COLOUR", ""), os.environ["UNO_INSTANCE"]
+        body = " ".join(words).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

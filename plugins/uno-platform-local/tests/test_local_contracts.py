@@ -7,7 +7,7 @@ import time
 import pytest
 from attrs import evolve
 
-from uno_core import Release, Slot, whole
+from uno_core import Query, Release, Slot, whole
 from uno_core.testing import MetricProviderContract, PluginContract, RouterContract, WorkloadContract
 from uno_platform_local.files import read_json
 from uno_platform_local.metrics import LocalMetrics, NoOptions
@@ -77,12 +77,8 @@ class TestMetrics(MetricProviderContract):
         tools.route(platform, whole(Slot.BLUE))
         tools.ask(options)
         provider = LocalMetrics(NoOptions(), platform.services)
-        tools.until(lambda: self._known(provider))
+        tools.until(lambda: timed(provider))
         return provider
-
-    @staticmethod
-    def _known(provider):
-        return uno_metrics_latency(provider)
 
     @pytest.fixture
     def info(self):
@@ -98,8 +94,6 @@ class TestMetrics(MetricProviderContract):
         return make
 
 
-def uno_metrics_latency(provider):
-    from uno_core import Query
-
+def timed(provider):
     figures = provider.sample(Query(application="shop", environment="testing", slot=Slot.BLUE)).figures
     return sum(figures.latency.values()) >= 1

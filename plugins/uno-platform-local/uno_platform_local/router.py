@@ -55,7 +55,7 @@ class LocalRouter:
         try:
             return admin_of(self.layout).split()
         except Unreachable as error:
-            if error.__cause__ is None or isinstance(error.__cause__, ConnectionRefusedError):
+            if error.__cause__ is None or isinstance(error.__cause__, ConnectionError):
                 return {}
             raise
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import define
 
 from uno_platform_local import orphans, ports
+from uno_platform_local.agent.endings import last_end
 from uno_platform_local.agent.probes import HOST, foreign, probe
 from uno_platform_local.daemon import tail
 from uno_platform_local.proxy import Endpoint
@@ -40,6 +41,8 @@ class Running:
     retry_at: float = 0.0
     next_probe: float = 0.0
     pending: Future[str] | None = None
+    told: tuple[str, int, int] | None = None
+    """The end that `reason` tells of."""
 
     @property
     def draining(self) -> bool:
@@ -53,8 +56,9 @@ class Running:
         """Take in what the supervisor tells; a process that is gone is unready at once."""
         if process is None or not process.alive:
             self.pid, self.ready, self.pending = 0, False, None
-            if process is not None and (process.stopped or process.error):
-                self.reason = self._ended(process)
+            key = (process.state, process.started, process.stopped) if process else None
+            if process is not None and key != self.told and (process.stopped or process.error):
+                self.reason, self.told = self._ended(process), key
             return
         if process.pid != self.pid:
             found = orphans.identity(process.pid)
@@ -68,10 +72,8 @@ class Running:
         lines = tail(self.log)
         if process.error and not process.started:
             return process.error
-        ran = max(0, process.stopped - process.started)
-        how = f"exited with code {process.exit}" if process.exit >= 0 else "was killed by a signal"
-        when = f"after {ran} s" if ran else "in less than 1 s"
-        return f"{how} {when}{f': {lines}' if lines else ''}"
+        how = last_end(self.log.with_name("supervisord.log"), self.record.id) or "exited"
+        return f"{how}{f': {lines}' if lines else ''}"
 
     @property
     def in_use(self) -> bool:
@@ -104,7 +106,7 @@ class Running:
             return
         self.ready = False
         # why it ended last time says more than that it does not listen yet
-        if not (self.reason.startswith(("exited", "was killed")) and "does not listen" in reason):
+        if not (self.reason.startswith(("exited", "terminated")) and "does not listen" in reason):
             self.reason = reason
         self.next_probe = now + (EAGER if now - self.since < 5 else SLOW)
 
