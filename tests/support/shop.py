@@ -106,7 +106,8 @@ class Wrk:
 
     def __init__(self, port: int, *, connections: int = 32, threads: int = 1) -> None:
         self._process = subprocess.Popen(
-            ["wrk", "--latency", "-t", str(threads), "-c", str(connections), "-d", "3600s", "--timeout", "20s",
+            ["wrk", "--latency", "-t", str(threads), "-c", str(connections), "-d", "3600s",
+             "--timeout", "20s",
              f"http://127.0.0.1:{port}/"],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
