@@ -22,9 +22,7 @@ from uno_core.contracts.metrics import MetricProviderInfo
 from uno_core.contracts.platform import PlatformInfo
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import StrategyInfo
-from uno_core.entrypoints import Entry, normalized
-
-CORE = "uno-core"
+from uno_core.entrypoints import CORE, Entry, disabled, normalized
 
 
 class PluginKind(StrEnum):
@@ -138,15 +136,6 @@ def _unmet(entry: Entry) -> str:
     return ""
 
 
-def _disabled(entry: Entry, environ: Mapping[str, str]) -> str:
-    """The variable that disables this plugin; empty where none does."""
-    listed = {normalized(name.strip()) for name in environ.get("UNO_DISABLE_PLUGINS", "").split(",")}
-    if {normalized(entry.name), normalized(entry.distribution)} & (listed - {""}):
-        return "UNO_DISABLE_PLUGINS"
-    every = environ.get("UNO_NO_PLUGINS", "").lower() not in ("", "0", "false", "no")
-    return "UNO_NO_PLUGINS" if every and normalized(entry.distribution) != CORE else ""
-
-
 def _checked(record: object, kind: PluginKind, expected: type[Info], seen: Iterable[Registration]) -> str:
     """What is wrong with a record; empty where nothing is."""
     if not isinstance(record, expected):
@@ -209,7 +198,7 @@ def discover(entry: Entry, environ: Mapping[str, str], *, metadata_only: bool) -
         )
 
     mend = f"pip install --force-reinstall {entry.distribution}, or UNO_DISABLE_PLUGINS={entry.distribution}"
-    if variable := _disabled(entry, environ):
+    if variable := disabled(entry, environ):
         return report(PluginStatus.DISABLED, f"disabled by {variable}", f"change or unset {variable}")
     try:
         if entry.problem:

@@ -6,9 +6,11 @@ Only the standard library is used here, since `uno --help` lists other people's 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, NamedTuple
 
+CORE = "uno-core"
 PLUGINS = "uno"
 COMMANDS = "uno.commands"
 
@@ -73,6 +75,15 @@ def scan(group: str) -> list[Entry]:
             continue
     entries = (entry for found in first.values() for entry in found)
     return sorted(entries, key=lambda entry: (normalized(entry.distribution), entry.name))
+
+
+def disabled(entry: Entry, environ: Mapping[str, str]) -> str:
+    """The variable that disables this plugin and its commands; empty where none does."""
+    listed = {normalized(name.strip()) for name in environ.get("UNO_DISABLE_PLUGINS", "").split(",")}
+    if {normalized(entry.name), normalized(entry.distribution)} & (listed - {""}):
+        return "UNO_DISABLE_PLUGINS"
+    every = environ.get("UNO_NO_PLUGINS", "").lower() not in ("", "0", "false", "no")
+    return "UNO_NO_PLUGINS" if every and normalized(entry.distribution) != CORE else ""
 
 
 def commands() -> dict[str, Entry]:

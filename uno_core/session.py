@@ -119,10 +119,11 @@ class Session(Assembly):
             release=target.release,
             snapshot=self.world.observe(),
             capabilities=self.world.capabilities,
-            warnings=list(self._warnings(target)),
+            warnings=list(self.warnings(target)),
         )
 
-    def _warnings(self, target: Target) -> Iterator[str]:
+    def warnings(self, target: Target) -> Iterator[str]:
+        """What a person should know before this is deployed, though nothing forbids it."""
         if not any(_thresholds(target.options)):
             yield "no metric is looked at: waits are timed, and only health is watched"
         if self.config.health is None and not list(_urls(target.options)):
@@ -130,12 +131,12 @@ class Session(Assembly):
         if target.choice.info.outage:
             yield "an outage: the old release stops before the new one starts"
 
-    def deploy(self, reason: str = "") -> Outcome:
-        """Deploy what is configured.
+    def deploy(self, reason: str = "", target: Target | None = None) -> Outcome:
+        """Deploy what is configured; `target` where that was read already.
 
         Raises before anything is touched; afterwards every end is an Outcome.
         """
-        target = self.target()
+        target = target or self.target()
         order = self._order(target, reason)
         self.engine = Embedded(
             journal=self.journal, world=self.world, locks=self.locks, listener=self.listener

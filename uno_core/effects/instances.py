@@ -73,9 +73,9 @@ def converge(
                 world.workload.converge(slot, counts)
             except (Throttled, Unanswered) as problem:
                 world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))
-        elif state.holds(counts):
-            return snapshot
-        if (now := f"{state.ready()}/{sum(counts.values())} {state.unready()}") != told:
+        complete = cleaned(state.wanted) == counts and state.holds(counts)
+        now = f"{state.ready()}/{sum(counts.values())} {state.unready()}"
+        if now != told and (told or not complete):
             told = now
             tell(
                 "instances",
@@ -87,6 +87,8 @@ def converge(
                     "unready": state.unready(),
                 },
             )
+        if complete:
+            return snapshot
         if (left := end - world.clock.monotonic()) <= 0:
             raise not_ready(snapshot, slot, counts, deadline)
         world.wait(min(1.0, left))

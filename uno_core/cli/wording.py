@@ -1,0 +1,144 @@
+"""How values are said to people: splits, durations, evidence, instances, one event in one line."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from uno_core.config.values import write_duration
+from uno_core.model import Json, Slot, SlotState, Snapshot, Status
+
+FAIR = frozenset({Status.SUCCESSFUL})
+DONE = frozenset({Status.ROLLED_BACK, Status.STOPPED})
+
+
+def split(value: Mapping[str, Any]) -> str:
+    """`blue 90 %, green 10 %`."""
+    shares = {str(slot): percent for slot, percent in value.items()}
+    return ", ".join(f"{s} {shares.get(s.value, 0.0):.4g} %" for s in Slot) if shares else "no route"
+
+
+def lasting(seconds: float) -> str:
+    """A duration to be read, not to be computed with: `1h30m`, `5m20s`, `0.4s`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s".replace(".0s", "s")
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    words = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{rest}s" if rest else ""]
+    return "".join(words) or "0s"
+
+
+def clock(at: datetime | str) -> str:
+    """A time of today, in the zone of whoever reads it."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return moment.astimezone().strftime("%H:%M:%S")
+
+
+def day(at: datetime) -> str:
+    """Date and time, in the zone of whoever reads it."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def evidence(analysis: Any) -> str:
+    """A verdict with the findings that made it: `PASS: error_rate: 0.2% is within bounds`."""
+    verdict = analysis["verdict"]
+    findings = analysis["findings"]
+    deciding = [f["reason"] for f in findings if f["verdict"] == verdict]
+    return f"{verdict.upper()}: {'; '.join(deciding) or 'no evidence was asked for'}"
+
+
+def counts(rows: Sequence[Any]) -> str:
+    """`3 of v2, 1 of v1`."""
+    return ", ".join(f"{row['count']} of {row['version']}" for row in rows) or "no instance"
+
+
+def instances(state: SlotState) -> str:
+    """`4 of v1, 4 ready`, with what is not ready and why."""
+    if not state.instances:
+        return "empty"
+    words = ", ".join(f"{state.count(r)} of {r}, {state.ready(r)} ready" for r in state.releases)
+    return f"{words} ({state.unready()})" if state.unready() else words
+
+
+def serving(snapshot: Snapshot) -> str:
+    """What has traffic now: `v2 serves (green 100 %)`."""
+    shares = split({s.value: percent for s, percent in snapshot.in_force.items()})
+    return f"{', '.join(map(str, snapshot.releases)) or 'nothing'} serves ({shares})"
+
+
+def gate(data: Mapping[str, Any]) -> str:
+    """A gate: why, until when, what then, and how it is passed."""
+    then = "it goes on" if data["on_timeout"] == "promote" else "the traffic goes back"
+    return (
+        f"waits for a person: {data['reason']}; `uno promote` lets it go on, `uno abort` takes it back; "
+        f"at {clock(data['until'])} {then}"
+    )
+
+
+def first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def myself() -> str:
+    """Who asks: the OS user at this host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no such user in a container's passwd
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def style(status: Status) -> str:
+    """The colour of a state."""
+    if status in FAIR:
+        return "green"
+    return "yellow" if status in DONE or not status.final else "red"
+
+
+def precise(seconds: float) -> str:
+    """A duration as it can be written into a configuration."""
+    return write_duration(seconds) if seconds else "0s"
+
+
+def _health(d: Any) -> str:
+    return f"{d['slot']}: " + ("healthy" if d["healthy"] else f"not healthy: {d['reason']}")
+
+
+def _waiting(d: Any) -> str:
+    return f"waiting until {clock(d['until'])}, " + ("watched" if d["watched"] else "not watched")
+
+
+def _retire(d: Any) -> str:
+    who = "" if d["by_platform"] else ", by the next deployment"
+    return f"{d['slot']} is emptied at {clock(d['at'])}{who}"
+
+
+_LINES: Mapping[str, Callable[[Any], str]] = {
+    "started": lambda d: f"{d['id']}: deploying {d['version']} by {d['strategy']}",
+    "step": lambda d: f"step: {d['title']}",
+    "instances": lambda d: f"{d['slot']}: {d['ready']}/{d['wanted']} ready ({counts(d['counts'])})",
+    "health": _health,
+    "split_written": lambda d: f"traffic asked for: {split(d['split'])}",
+    "split": lambda d: f"traffic: {split(d['split'])}",
+    "waiting": _waiting,
+    "evidence": lambda d: f"evidence: {evidence(d['analysis'])}",
+    "paused": gate,
+    "continued": lambda d: f"goes on, promoted by {d['by'] or 'nobody'}",
+    "promoted": lambda d: f"promoted: {d['release']} serves",
+    "retire": _retire,
+    "verdict": lambda d: f"verdict: {evidence(d['analysis'])}",
+    "rollback": lambda d: f"going back: {first_line(d['why'])}",
+    "restoring": lambda d: f"going back: {d['now']}",
+    "finished": lambda d: f"{d['status']}: {d['message']}",
+    "warning": lambda d: f"warning: {d['message']}",
+}
+
+
+def line(kind: str, data: Mapping[str, Json]) -> str:
+    """One event in one line; empty for a kind that nobody here knows."""
+    say = _LINES.get(kind)
+    return say(data) if say else ""
