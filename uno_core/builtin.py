@@ -57,11 +57,11 @@ class ThresholdJudge:
         overall = self._measure(metric, _sum(windows))
         lately = self._measure(metric, _sum(recent))
         for seen in (lately, overall):
-            if not seen.silence and seen.may_fail and (limit := _broken(seen.value, bounds)):
+            if not seen.silence and seen.may_fail and (limit := _broken(metric, seen.value, bounds)):
                 return self._say(Verdict.FAIL, metric, f"{_show(metric, seen.value)}, {limit}", seen)
         if overall.silence:
             return self._say(Verdict.INCONCLUSIVE, metric, overall.silence, overall)
-        if limit := _broken(overall.value, bounds):
+        if limit := _broken(metric, overall.value, bounds):
             return self._say(
                 Verdict.INCONCLUSIVE,
                 metric,
@@ -133,13 +133,13 @@ def _percentile(figures: Figures, share: float) -> float:
     return math.inf
 
 
-def _broken(value: float, bounds: Bounds) -> str:
+def _broken(metric: str, value: float, bounds: Bounds) -> str:
     if not math.isfinite(value) and bounds.max is None:
         return "not a finite number"
     if bounds.max is not None and not value <= bounds.max:
-        return f"above {bounds.max:g}"
+        return f"above {_show(metric, bounds.max)}"
     if bounds.min is not None and not value >= bounds.min:
-        return f"below {bounds.min:g}"
+        return f"below {_show(metric, bounds.min)}"
     return ""
 
 

@@ -166,6 +166,25 @@ def test_two_slots_with_traffic_are_no_place_to_begin():
     assert stage.journal.list() == []
 
 
+def test_a_person_may_name_the_stable_slot():
+    stage = stage_with_v1()
+    stage.platform.workload.converge(Slot.GREEN, {stage.world.workload.resolve(_r("v0")): 4})
+    stage.platform.router.write(share(Slot.GREEN, 30), None)
+    stage.clock.sleep(10)
+    outcome = stage.deploy(Scripted(switch), "v2", stable=Slot.BLUE)
+    assert outcome.status is Status.SUCCESSFUL
+    assert [split for _, split in stage.platform.router.writes[-2:]] == [whole(Slot.BLUE), whole(Slot.GREEN)]
+
+
+def test_a_broken_live_release_can_be_replaced():
+    stage = stage_with_v1()
+    stage.platform.workload.crash(Slot.BLUE, 4)
+    with pytest.raises(Unsettled, match="exited with code 1"):
+        stage.deploy(Scripted(switch), "v2")
+    outcome = stage.deploy(Scripted(switch), "v2", stable=Slot.BLUE)
+    assert outcome.status is Status.SUCCESSFUL
+
+
 def test_the_lock_names_its_owner(tmp_path):
     stage = stage_with_v1(locks=tmp_path)
     lock = FileLock(tmp_path / "shop-test.lock")
@@ -204,7 +223,7 @@ def test_a_bad_verdict_takes_the_traffic_back_at_once():
     stage.provider.rates[Slot.GREEN] = Figures(requests=50, errors=25)
     outcome = stage.deploy(Scripted(lambda c: switch(c, seconds=300, thresholds=ERRORS)), "v2")
     assert outcome.status is Status.ROLLED_BACK
-    assert "error_rate: 50.00%, above 0.01" in outcome.message
+    assert "error_rate: 50.00%, above 1.00%" in outcome.message
     verdict = stage.happened("verdict")[0].at
     back = [at for at, split in stage.platform.router.writes if split == whole(Slot.BLUE)][-1]
     assert back == verdict

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from uno_core.context import Calls, Context, Facts
 from uno_core.effects.perform import Effects
@@ -31,7 +31,7 @@ from uno_core.errors import (
 from uno_core.journal.lock import FileLock, describe, this_process
 from uno_core.journal.records import Mark, Record
 from uno_core.journal.sqlite import Journal
-from uno_core.model import Application, DeploymentResult, Json, Release, Slot, Snapshot, Status
+from uno_core.model import Application, DeploymentResult, Json, Release, Slot, Snapshot, Status, whole
 from uno_core.wire import from_json, to_json
 
 Listener = Callable[[str, Mapping[str, Json]], None]
@@ -72,7 +72,10 @@ class Embedded:
             initial = self.world.observe()
             if before is not None:
                 self._retire_what_is_due(before, initial)
-            check_settled(initial)
+            if order.stable is None:
+                check_settled(initial)
+            else:
+                initial = evolve(initial, split=whole(order.stable))
             if already and already(initial):
                 return Outcome(
                     deployment="",
@@ -119,6 +122,9 @@ class Embedded:
             {"version": order.release.version, "strategy": order.strategy_name, "id": record.id},
         )
         try:
+            if order.stable is not None:
+                effects.confirmed = self.world.router.observe().split
+                calls("set_traffic", split=to_json(dict(whole(order.stable))), timeout=300.0)
             result = run_unwindable(order.strategy.deploy, context, calls)
             if not result.success:
                 return self._fail(order, initial, record, effects, result.message or "the strategy gave up")
@@ -356,7 +362,8 @@ def check_settled(snapshot: Snapshot) -> None:
         "the application is not in a state to begin from",
         found="; ".join(parts),
         expected="one slot with all the traffic, one release, every instance ready",
-        remedy="`uno rollback` takes the last deployment back; or wait until the instances are ready",
+        remedy="`uno rollback` takes the last deployment back; `uno deploy --stable SLOT` says which slot"
+        " counts as live; or wait until its instances are ready",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from uno_core.contracts.strategy import DeploymentStrategy
-from uno_core.model import Application, Json, Release, Snapshot, Status
+from uno_core.model import Application, Json, Release, Slot, Snapshot, Status
 
 
 @frozen(kw_only=True)
@@ -16,7 +16,8 @@ class Order:
     """One deployment to be made.
 
     options: what the strategy's context holds; written: the same as JSON, for the journal.
-    outage: the strategy declared that it may leave nothing ready.
+    outage: the strategy declared that it may leave nothing ready. stable: the slot that is to count as
+    live where the world is not settled; the traffic goes there first.
     """
 
     application: Application
@@ -28,6 +29,7 @@ class Order:
     outage: bool = False
     plugins: Mapping[str, str] = field(factory=dict)
     reason: str = ""
+    stable: Slot | None = None
 
 
 @frozen(kw_only=True)

@@ -34,9 +34,10 @@ create unique index if not exists one_per_application on deployment(application,
   where status in ({_UNDER_WAY});
 create unique index if not exists numbered on deployment(application, environment, n);
 create table if not exists journal(
+  line integer primary key autoincrement,
   dep text not null, run text not null, seq integer not null, mark text not null,
   attempt integer not null, op text not null, fp text not null, value text, error text, at text not null,
-  primary key(dep, run, seq, mark, attempt)) without rowid;
+  unique(dep, run, seq, mark, attempt));
 create table if not exists signal(
   id integer primary key autoincrement, dep text not null, kind text not null, payload text not null,
   by text not null, at text not null, answer text not null default '');
@@ -174,7 +175,7 @@ class Journal:
         """The lines of a deployment in the order in which they were written."""
         rows = self._select(
             "select run, seq, mark, attempt, op, fp as fingerprint, value, error, at from journal"
-            " where dep = ?1 and (?2 is null or run = ?2) order by at, run, seq, attempt, mark",
+            " where dep = ?1 and (?2 is null or run = ?2) order by line",
             id,
             run,
         )
