@@ -7,7 +7,18 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from uno_core import Counts, Instance, Json, PlatformError, Release, Services, Slot, SlotState, WorkloadState
+from uno_core import (
+    ConfigError,
+    Counts,
+    Instance,
+    Json,
+    PlatformError,
+    Release,
+    Services,
+    Slot,
+    SlotState,
+    WorkloadState,
+)
 from uno_platform_local.daemon import running
 from uno_platform_local.files import locked, read_json
 from uno_platform_local.layout import Layout
@@ -51,12 +62,16 @@ class LocalWorkload:
         """
         self.layout.make()
         known = (self.layout.releases / f"{release.id}.json").exists()
-        if known and release.config:
-            return
-        now = specify(self.options, release)
-        if release.config and release.config != now.release.config:
-            kept(self.layout, release)  # raises, and says what to do
-        keep(self.layout, now, release)
+        try:
+            now = specify(self.options, release)
+        except ConfigError:
+            if known:
+                return
+            raise
+        if not release.config or release.config == now.release.config:
+            keep(self.layout, now, release)
+        else:
+            kept(self.layout, release)
 
     def _ask(self, slot: Slot, counts: Counts) -> None:
         self.layout.make()
@@ -109,10 +124,12 @@ class LocalWorkload:
                     port=row["port"],
                 )
             )
-        if problem and not rows:
-            first = next(iter(wish.counts), Release("unknown"))
-            instances.append(Instance(id=f"{slot.value}-none", release=first, ready=False, reason=problem))
-        return SlotState(wanted=wish.counts, instances=sorted(instances, key=lambda i: i.port))
+        running_now = Counter(i.release for i in instances)
+        lacking = [release for release, n in wish.counts.items() if running_now[release] < n]
+        if problem and lacking:
+            none = f"{slot.value}-none"
+            instances.append(Instance(id=none, release=lacking[0], ready=False, reason=problem))
+        return SlotState(wanted=wish.counts, instances=tuple(sorted(instances, key=lambda i: i.port)))
 
     def restore(self, captured: Json, slot: Slot) -> None:
         if not isinstance(captured, dict) or slot.value not in captured:

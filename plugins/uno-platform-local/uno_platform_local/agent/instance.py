@@ -27,6 +27,8 @@ class Running:
 
     record: Record
     log: Path
+    born: float
+    """Since when it is under way: taken up, or told to go."""
     pid: int = 0
     started: float = 0.0
     since: float = 0.0

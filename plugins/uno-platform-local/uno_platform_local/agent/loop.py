@@ -16,8 +16,6 @@ from uno_platform_local.orphans import identity
 log = logging.getLogger("uno.agent")
 
 TICK = 0.05
-SOON = 0.02
-CALM = 1.0
 
 
 class Loop:
@@ -33,11 +31,10 @@ class Loop:
     def run(self) -> None:
         while os.getppid() == self.parent:
             seen = self._stamps()
-            pause = SOON
             try:
                 self.reconciler.step()
                 self._said = ""
-                pause = SOON if self.reconciler.busy else CALM
+                pause = self.reconciler.pause
             except PlatformError as error:
                 pause = 0.2
                 if str(error) != self._said:

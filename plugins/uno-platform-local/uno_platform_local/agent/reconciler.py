@@ -30,6 +30,9 @@ from uno_platform_local.wish import Wish, read_wish, release_to_json, write_wish
 log = logging.getLogger("uno.agent")
 
 HEARTBEAT = 1.0
+SOON, PATIENT, CALM = 0.02, 0.2, 1.0
+EAGER_FOR = 10.0
+"""Seconds of unreadiness after which looking fifty times a second only costs."""
 RESTART_AFTER = 10.0
 """Seconds from the supervisor's giving up on an instance to the next attempt."""
 REPLACEMENTS = 5
@@ -83,14 +86,19 @@ class Reconciler:
         return {e["endpoint"]["address"]["socket_address"]["port_value"] for e in rows}
 
     def _take_up(self, record: Record) -> Running:
-        one = Running(record=record, log=self.layout.logs / f"{record.id}.log")
+        log_file = self.layout.logs / f"{record.id}.log"
+        one = Running(record=record, log=log_file, born=time.monotonic())
         self.running[record.id] = one
         return one
 
     @property
-    def busy(self) -> bool:
-        """Whether something is under way, so that the next step should come soon."""
-        return any(not one.ready or one.draining for one in self.running.values())
+    def pause(self) -> float:
+        """Seconds to the next step: few while something is under way, more where it has long been."""
+        now = time.monotonic()
+        under_way = [one for one in self.running.values() if not one.ready or one.draining]
+        if not under_way:
+            return CALM
+        return SOON if any(now - max(one.since, one.born) < EAGER_FOR for one in under_way) else PATIENT
 
     def step(self) -> None:
         """One pass. Raises PlatformError where the supervisor or the disk refuses; the next tries again."""
@@ -142,6 +150,7 @@ class Reconciler:
         """Make the records say what is wanted: more of a release, or some of it draining."""
         for slot in Slot:
             counts = wish.slot(slot).counts
+            self.problems.pop(slot, None)
             here = [o for o in self.running.values() if o.record.slot is slot and not o.draining]
             for release in {*counts, *(o.record.release for o in here)}:
                 mine = [o for o in here if o.record.release == release]
@@ -151,12 +160,12 @@ class Reconciler:
                 try:
                     for _ in range(-surplus):
                         self._create(slot, release)
-                    self.problems.pop(slot, None)
                 except PlatformError as error:
                     self.problems[slot] = str(error)
 
     def _dismiss(self, one: Running) -> None:
         one.record = evolve(one.record, draining=time.time())
+        one.born = time.monotonic()
         one.confirmed = None
         write_record(self.layout, one.record)
 

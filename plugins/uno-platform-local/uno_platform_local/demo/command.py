@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from uno_platform_local.demo.summary import Answer, chart, failures, read, secon
 
 RATE = 150
 CONNECTIONS = 8
+CALM = 2.0  # seconds of plain traffic before the first change and after the last, for the chart
 SHOP = "shop"
 FAULTY = "v3"
 VERSIONS = ("v1", "v2", FAULTY)
@@ -102,10 +104,12 @@ def _tell(root: Path, port: int, strategy: str, file: Path) -> bool:
     if codes["v1"]:
         return False
     with _load(port, root / "load") as written:
+        time.sleep(CALM)
         _say(f"{RATE} requests a second are running. v2 goes out by {strategy}.")
         codes["v2"] = _uno("deploy", "--config-file", str(file), "--version", "v2")
         _say(f"{FAULTY} goes out the same way, and answers with errors.")
         codes[FAULTY] = _uno("deploy", "--config-file", str(file), "--version", FAULTY)
+        time.sleep(CALM)
     answers = read(written)
     _summary(answers, strategy, codes)
     lost = {version: n for version, n in failures(answers).items() if version != FAULTY}
