@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
-from uno_core.errors import ConfigError
+from uno_core.errors import ConfigError, Unsupported, error_from_json
 from uno_core.model import Application, Kind, Release, Snapshot, Status
 from uno_core.simulation.platform import Rules
 from uno_core.simulation.stage import Event, Stage
@@ -130,7 +130,8 @@ def plan(
 ) -> Plan:
     """Run the strategy in the simulated world, begun from the real snapshot; nothing real is touched.
 
-    Raises what the deployment would raise at once: ConfigError, Unsettled, Refused.
+    Raises what the deployment would be refused for: Unsettled, and whatever it would ask of the
+    platform that the platform cannot do (ConfigError, Unsupported).
     """
     stage = Stage(
         rules=Rules(
@@ -140,6 +141,7 @@ def plan(
             propagation=0.0,
         ),
         application=application,
+        dry=True,
     )
     stage.platform.start_from(snapshot)
     changes = list(snapshot.releases) != [release] or not snapshot.settled
@@ -149,6 +151,7 @@ def plan(
         outcome = stage.engine().deploy(evolve(order, release=release))
         events = stage.events
         if outcome.status is not Status.SUCCESSFUL:
+            _raise_impossible(stage, outcome.deployment)
             warnings = [*warnings, f"as planned it would end {outcome.status}: {outcome.message}"]
     return Plan(
         application=application.name,
@@ -165,6 +168,14 @@ def plan(
         seconds=stage.clock.monotonic(),
         warnings=tuple(warnings),
     )
+
+
+def _raise_impossible(stage: Stage, deployment: str) -> None:
+    """Raise what the platform cannot do at all, rather than plan a deployment that would go back."""
+    impossible = (ConfigError.code, Unsupported.code)
+    for entry in stage.journal.entries(deployment, "deploy"):
+        if entry.error is not None and entry.error["code"] in impossible:
+            raise error_from_json(entry.error)
 
 
 def _steps(events: Sequence[Event]) -> Sequence[Step]:
@@ -193,6 +204,8 @@ def _words(event: Event) -> str:
             return f"wait for a person: {data['reason']}"
         case "retire":
             return f"empty {data['slot']} {data['after']:g} s later"
+        case "call":
+            return f"call {data['method']} of the strategy"
         case "promoted":
             return f"verify that {data['release']} serves: from here on it is a success"
         case _:

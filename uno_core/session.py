@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from uno_core.assembly import Assembly
 from uno_core.config import sections
@@ -18,7 +18,7 @@ from uno_core.engine.order import Order, Outcome
 from uno_core.errors import ConfigError, StateError
 from uno_core.journal.lock import FileLock
 from uno_core.journal.records import Record
-from uno_core.model import Bounds, Json, Release, Snapshot, Status
+from uno_core.model import Bounds, Json, Release, Slot, Snapshot, Status
 from uno_core.planning import Choice, Plan, choose, plan
 from uno_core.wire import from_json, to_json
 
@@ -108,14 +108,19 @@ class Session(Assembly):
                     remedy=nearest(metric, gives),
                 )
 
-    def plan(self) -> Plan:
-        """What a deployment would do. Writes nothing."""
-        target = self.target()
+    def plan(self, target: Target | None = None) -> Plan:
+        """What a deployment would do. Writes nothing.
+
+        Raises what the deployment would be refused for: ConfigError, Unsupported, Unsettled.
+        """
+        target = target or self.target()
+        info, options = target.choice.info, target.options
         return plan(
             application=self.config.application,
             choice=target.choice,
-            strategy=target.strategy,
-            options=target.options,
+            # One of its own: what a strategy keeps in itself must not come from a rehearsal.
+            strategy=self.registry.strategy(info, options, self.logger),
+            options=options,
             release=target.release,
             snapshot=self.world.observe(),
             capabilities=self.world.capabilities,
@@ -131,13 +136,19 @@ class Session(Assembly):
         if target.choice.info.outage:
             yield "an outage: the old release stops before the new one starts"
 
-    def deploy(self, reason: str = "", target: Target | None = None) -> Outcome:
+    def deploy(
+        self, reason: str = "", target: Target | None = None, *, stable: Slot | None = None
+    ) -> Outcome:
         """Deploy what is configured; `target` where that was read already.
 
-        Raises before anything is touched; afterwards every end is an Outcome.
+        `stable` names the slot that counts as live where the world is not settled. Raises before
+        anything is touched; afterwards every end is an Outcome.
         """
         target = target or self.target()
-        order = self._order(target, reason)
+        if stable is None:
+            # A rehearsal: what cannot work here is refused before anything is touched.
+            self.plan(target)
+        order = evolve(self._order(target, reason), stable=stable)
         self.engine = Embedded(
             journal=self.journal, world=self.world, locks=self.locks, listener=self.listener
         )

@@ -13,17 +13,22 @@ from uno_core.cli.lines import Events, View
 from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.engine.order import Outcome
 from uno_core.errors import Locked
-from uno_core.model import Json, Status
+from uno_core.model import Json, Slot, Status
 from uno_core.session import Session
 
 
 @click.command()
 @configured(release=True)
 @click.option("--reason", default="", metavar="TEXT", help="Why; stands in the history.")
+@click.option(
+    "--stable",
+    type=click.Choice(["blue", "green"]),
+    help="The slot that counts as live where the application is not settled; all traffic goes there first.",
+)
 @output("json", "jsonl")
 @debug
 @click.pass_context
-def deploy(ctx: click.Context, request: Request, reason: str, output: str) -> None:
+def deploy(ctx: click.Context, request: Request, reason: str, stable: str | None, output: str) -> None:
     """Take the application to a release, or back to what served before when that fails.
 
     Progress goes to stderr, the result to stdout. The first Ctrl-C takes the traffic back, the
@@ -35,7 +40,9 @@ def deploy(ctx: click.Context, request: Request, reason: str, output: str) -> No
         target = session.target()
         for warning in session.warnings(target):
             _warn(view, warning)
-        outcome = drive(session, view, lambda: session.deploy(reason, target))
+        outcome = drive(
+            session, view, lambda: session.deploy(reason, target, stable=Slot(stable) if stable else None)
+        )
         facts: Mapping[str, Json] = {
             "application": session.config.application.name,
             "environment": session.config.application.environment,

@@ -232,6 +232,9 @@ class Effects:
         return {"slot": slot.value, "at": at, "done": done}
 
     def _call(self, a: Arguments) -> Json:
+        self._tell("call", {"method": a["method"]})
+        if self.world.dry:
+            return None
         method = getattr(self._strategy, a["method"])
         try:
             answer: Json = method(**a["arguments"])

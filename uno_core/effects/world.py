@@ -59,7 +59,10 @@ Tell = Callable[[str, Mapping[str, Json]], None]
 
 @frozen(kw_only=True)
 class World:
-    """Everything that effects need, composed once."""
+    """Everything that effects need, composed once.
+
+    dry: a rehearsal, in which methods of the strategy's own are named but not called.
+    """
 
     application: Application
     workload: Workload
@@ -71,6 +74,7 @@ class World:
     checks: Callable[[str | None], HealthCheck | None]
     look: Looker
     policy: Policy = field(factory=Policy)
+    dry: bool = False
 
     def prepare(self) -> None:
         """Make every platform ready for writing."""

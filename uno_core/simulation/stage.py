@@ -115,6 +115,7 @@ class Stage:
     locks: Path | None = None
     journal: Journal = field(factory=Journal)
     willing: bool = True
+    dry: bool = False
     clock: VirtualClock = field(init=False, factory=VirtualClock)
     platform: SimulatedPlatform = field(init=False)
     world: World = field(init=False)
@@ -141,6 +142,7 @@ class Stage:
             checks=self.health,
             look=self._look,
             policy=self.policy,
+            dry=self.dry,
         )
 
     def _look(
