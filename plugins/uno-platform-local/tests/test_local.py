@@ -359,3 +359,18 @@ def test_a_long_root_gets_its_socket_elsewhere(make, options, root, tools):
     finally:
         daemon.stop(platform.layout)
     assert orphans.recorded(platform.layout) == []
+
+
+def test_a_program_whose_record_was_lost_is_ended(platform, tools):
+    platform.prepare()
+    one = tools.resolve(platform)
+    tools.bring(platform, BLUE, {one: 2})
+    agent = program(platform, "agent")
+    lost = next(platform.layout.instances.glob("*.json"))
+    lost.write_text("{ half a rec")
+    os.kill(agent, signal.SIGKILL)
+    tools.until(lambda: lost.stem not in pids(platform) and len(pids(platform)) == 2)
+    tools.arrive(platform, BLUE, {one: 2})
+    tools.until(lambda: len(copies(platform)) == 2)
+    supervisor = daemon.supervisor_of(platform.layout)
+    tools.until(lambda: lost.stem not in supervisor.processes())

@@ -35,6 +35,8 @@ class Running:
     ready: bool = False
     reason: str = "is being started"
     failures: int = 0
+    admitted: bool = False
+    """Whether Envoy was seen to send it requests since it got ready; before that it is not called ready."""
     listed: bool = False
     """Whether Envoy has it, so that it must be drained before it is stopped."""
     confirmed: float | None = None
@@ -57,7 +59,7 @@ class Running:
     def see(self, process: Process | None, now: float) -> None:
         """Take in what the supervisor tells; a process that is gone is unready at once."""
         if process is None or not process.alive:
-            self.pid, self.ready, self.pending = 0, False, None
+            self.pid, self.ready, self.admitted, self.pending = 0, False, False, None
             key = (process.state, process.started, process.stopped) if process else None
             if process is not None and key != self.told and (process.stopped or process.error):
                 self.reason, self.told = self._ended(process), key
@@ -66,7 +68,7 @@ class Running:
             found = orphans.identity(process.pid)
             self.pid, self.started = process.pid, found[1] if found else 0.0
             self.since, self.next_probe, self.failures = now, now, 0
-            self.ready, self.pending = False, None
+            self.ready, self.admitted, self.pending = False, False, None
             if not process.stopped:
                 self.reason = "is being started"
 
@@ -106,7 +108,7 @@ class Running:
         if self.ready and self.failures < TOLERATED:
             self.next_probe = now + SLOW
             return
-        self.ready = False
+        self.ready = self.admitted = False
         # why it ended last time says more than that it does not listen yet
         if not (self.reason.startswith(("exited", "terminated")) and "does not listen" in reason):
             self.reason = reason

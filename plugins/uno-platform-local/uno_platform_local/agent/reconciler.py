@@ -76,7 +76,8 @@ class Reconciler:
             row = rows.get(record.id)
             if row and row["pid"]:
                 one.pid, one.started, one.since = row["pid"], row["started"], time.monotonic()
-                one.ready, one.reason = row["ready"] and not one.draining, row["reason"]
+                one.ready = one.admitted = row["ready"] and not one.draining
+                one.reason = row["reason"]
             one.listed = record.port in listed[record.slot]
 
     def _listed(self, slot: Slot) -> set[int]:
@@ -95,7 +96,7 @@ class Reconciler:
     def pause(self) -> float:
         """Seconds to the next step: few while something is under way, more where it has long been."""
         now = time.monotonic()
-        under_way = [one for one in self.running.values() if not one.ready or one.draining]
+        under_way = [one for one in self.running.values() if not one.admitted or one.draining]
         if not under_way:
             return CALM
         return SOON if any(now - max(one.since, one.born) < EAGER_FOR for one in under_way) else PATIENT
@@ -118,7 +119,9 @@ class Reconciler:
         self._match(wish)
         self._start(processes, now)
         self._route()
+        self._admit()
         self._drain(processes, now)
+        self._remove_strays(processes)
         if (envoy := processes.get("envoy")) and envoy.state in {"FATAL", "EXITED"}:
             self.supervisor.start("envoy")
         self._report(wish, processes, now)
@@ -259,6 +262,18 @@ class Reconciler:
                 one.stopping = True
                 self.supervisor.stop(one.record.id)
 
+    def _remove_strays(self, processes: Mapping[str, Process]) -> None:
+        """End programs without a record: its file was lost, so nobody else would ever stop them."""
+        for name, process in processes.items():
+            path = self.layout.programs / f"{name}.conf"
+            if name in self.running or name in {"agent", "envoy"} or not path.exists():
+                continue
+            if process.down:
+                self.supervisor.remove(name)
+                path.unlink(missing_ok=True)
+            elif process.state != "STOPPING":
+                self.supervisor.stop(name)
+
     def _hosts(self) -> Mapping[Slot, Mapping[str, tuple[bool, int]]] | None:
         """What Envoy sends where; empty where it does not run, so sends nothing; None where it is silent."""
         if not self.settings.listen:
@@ -314,6 +329,17 @@ class Reconciler:
             for one in here:
                 one.listed = one.ready or (one.draining and one.listed)
 
+    def _admit(self) -> None:
+        """Call ready only what Envoy sends requests to: a split written a moment later finds it there."""
+        waiting = [one for one in self.running.values() if one.ready and not one.admitted]
+        if not waiting:
+            return
+        hosts = self._hosts() or {}
+        for one in waiting:
+            takes, _ = hosts.get(one.record.slot, {}).get(one.endpoint.name, (False, 0))
+            one.admitted = takes or not self.settings.listen
+            one.reason = "" if one.admitted else "the proxy has not taken it up yet"
+
     # -- told ------------------------------------------------------------------------------------
 
     def _report(self, wish: Wish, processes: Mapping[str, Process], now: float) -> None:
@@ -341,7 +367,7 @@ class Reconciler:
             {
                 "id": o.record.id,
                 "release": release_to_json(o.record.release),
-                "ready": o.ready,
+                "ready": o.admitted,
                 "reason": o.reason,
                 "host": o.endpoint.host,
                 "port": o.record.port,
