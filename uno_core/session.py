@@ -15,7 +15,7 @@ from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.engine.embedded import Embedded, Listener, nobody
 from uno_core.engine.order import Order, Outcome
-from uno_core.errors import ConfigError, StateError
+from uno_core.errors import ConfigError, StateError, Unsettled
 from uno_core.journal.lock import FileLock
 from uno_core.journal.records import Record
 from uno_core.model import Bounds, Json, Release, Slot, Snapshot, Status
@@ -147,7 +147,10 @@ class Session(Assembly):
         target = target or self.target()
         if stable is None:
             # A rehearsal: what cannot work here is refused before anything is touched.
-            self.plan(target)
+            try:
+                self.plan(target)
+            except Unsettled:
+                pass  # the engine says so itself, once it knows that nobody else is at work
         order = evolve(self._order(target, reason), stable=stable)
         self.engine = Embedded(
             journal=self.journal, world=self.world, locks=self.locks, listener=self.listener

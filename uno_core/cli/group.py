@@ -127,6 +127,12 @@ def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
+def _show_tracebacks(ctx: click.Context, _: click.Parameter, asked: bool) -> bool:
+    # Already now: a plugin's command may fail to import before the group itself is called.
+    ctx.ensure_object(Terms).debug |= asked
+    return asked
+
+
 @click.command(
     cls=Group,
     name="uno",
@@ -139,7 +145,13 @@ def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     "--log-format", type=click.Choice(["console", "json"]), default="console", help="Form of the log."
 )
 @click.option("--log-level", type=click.Choice(list(_log.LEVELS)), default="info", help="What is logged.")
-@click.option("--debug", is_flag=True, help="Show tracebacks, and log everything.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    callback=_show_tracebacks,
+    help="Show tracebacks, and log everything.",
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -148,10 +160,8 @@ def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     callback=_show_version,
     help="Show uno's version.",
 )
-@click.pass_context
-def uno(ctx: click.Context, log_format: Any, log_level: str, debug: bool) -> None:
+def uno(log_format: Any, log_level: str, debug: bool) -> None:
     """Move an application from one version to the next without hurting the people who use it."""
-    ctx.ensure_object(Terms).debug |= debug
     _log.configure(log_format, "debug" if debug else log_level)
 
 

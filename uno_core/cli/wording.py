@@ -65,9 +65,11 @@ def instances(state: SlotState) -> str:
 
 
 def serving(snapshot: Snapshot) -> str:
-    """What has traffic now: `v2 serves (green 100 %)`."""
+    """What has traffic now: `v2 serves (blue 0 %, green 100 %)`."""
     shares = split({s.value: percent for s, percent in snapshot.in_force.items()})
-    return f"{', '.join(map(str, snapshot.releases)) or 'nothing'} serves ({shares})"
+    releases = sorted(map(str, snapshot.releases))
+    verb = "serve" if len(releases) > 1 else "serves"
+    return f"{' and '.join(releases) or 'nothing'} {verb} ({shares})"
 
 
 def gate(data: Mapping[str, Any]) -> str:
@@ -128,6 +130,7 @@ _LINES: Mapping[str, Callable[[Any], str]] = {
     "evidence": lambda d: f"evidence: {evidence(d['analysis'])}",
     "paused": gate,
     "continued": lambda d: f"goes on, promoted by {d['by'] or 'nobody'}",
+    "call": lambda d: f"calling {d['method']}",
     "promoted": lambda d: f"promoted: {d['release']} serves",
     "retire": _retire,
     "verdict": lambda d: f"verdict: {evidence(d['analysis'])}",
