@@ -14,6 +14,7 @@ import pytest
 from attrs import define, field, frozen
 from filed_platform import World
 
+from uno_core import _log
 from uno_core.cli import main
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -134,6 +135,7 @@ def shop(
     made = Shop(root, capsys, site)
     made.install("uno-platform-filed", "[uno]\nfiled = filed_platform\n")
     yield made
+    _log.configure()
     for process in made.started:
         if process.poll() is None:
             process.kill()

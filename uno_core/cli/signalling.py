@@ -62,10 +62,17 @@ def abort(ctx: click.Context, request: Request, reason: str, output: str) -> Non
         if answer == "going back":
             _until(lambda: _again(session, record).status.final)
         record = _again(session, record)
-        words = f"{record.status.value}: {record.message}" if record.status.final else answer
-        _tell(output, record, words or "not answered yet")
+        _tell(output, record, _words(record, answer))
         code = _ended(record.status)
     ctx.exit(code)
+
+
+def _words(record: Record, answer: str) -> str:
+    if record.status.final:
+        late = "too late, " if answer.startswith("too late") else ""
+        return f"{late}{record.status.value}: {record.message}"
+    going = "going back already" if record.status is Status.ROLLBACK_IN_PROGRESS else "not answered yet"
+    return answer or going
 
 
 def _ended(status: Status) -> int:

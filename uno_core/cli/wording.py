@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,9 @@ def split(value: Mapping[str, Any]) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A duration to be read, not to be computed with: `1h30m`, `5m20s`, `0.4s`."""
+    """A duration to be read, not to be computed with: `1h30m`, `5m20s`, `0.4s`, `12ms`."""
+    if 0 < seconds < 0.1:
+        return f"{math.ceil(seconds * 1000)}ms"
     if seconds < 10:
         return f"{seconds:.1f}s".replace(".0s", "s")
     whole = round(seconds)
