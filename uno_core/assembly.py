@@ -110,6 +110,13 @@ class Assembly:
     @cached_property
     def world(self) -> World:
         """Raises Unsupported where a half is missing."""
+        if not self.config.routed:
+            raise Unsupported(
+                "applications without traffic cannot be deployed by this version of uno",
+                found="traffic: none",
+                where=self.config.where("traffic"),
+                remedy="leave `traffic` out; the platform's own router is used then",
+            )
         capabilities = self.platform_info.capabilities
         router, platforms = self.platform.router, [self.platform]
         if (other := self.config.router) is not None:

@@ -54,7 +54,7 @@ def root(tmp_path):
 @pytest.fixture
 def options(root):
     return LocalOptions(
-        root=str(root),
+        root=root,
         artifact="releases/{version}",
         instances=2,
         command=(sys.executable, str(APP), "{port}", "ok"),

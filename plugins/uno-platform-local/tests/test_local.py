@@ -352,7 +352,7 @@ def test_another_application_cannot_take_the_root(platform, make, options):
 def test_a_long_root_gets_its_socket_elsewhere(make, options, root, tools):
     deep = root / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
-    platform = make(evolve(options, root=str(deep), artifact=None))
+    platform = make(evolve(options, root=deep, artifact=None))
     try:
         platform.prepare()
         tools.bring(platform, BLUE, {tools.resolve(platform): 1})

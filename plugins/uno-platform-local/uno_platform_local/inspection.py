@@ -38,7 +38,7 @@ def inspect(layout: Layout) -> tuple[LocalWorkload, LocalRouter]:
         else LocalTraffic()
     )
     options = LocalOptions(
-        root=str(layout.root), command=(), instances=settings.instances if settings else 1, traffic=traffic
+        root=layout.root, command=(), instances=settings.instances if settings else 1, traffic=traffic
     )
     services = Services(
         application=Application(name=settings.application if settings else "", environment=""),

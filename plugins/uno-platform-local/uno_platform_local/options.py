@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from attrs import frozen
 
 from uno_core import option
 
-DEFAULT_ROOT = "./.uno-local"
+DEFAULT_ROOT = ".uno-local"
 
 
 @frozen(kw_only=True)
@@ -30,7 +31,9 @@ class LocalTraffic:
 class LocalOptions:
     """One application on this machine."""
 
-    root: str = option(default=DEFAULT_ROOT, help="the directory of the application; its state lies below it")
+    root: Path = option(
+        default=Path(DEFAULT_ROOT), help="the directory of the application; its state lies below it"
+    )
     artifact: str | None = option(
         default=None, help="the directory of a release, relative to root, such as releases/{version}"
     )
