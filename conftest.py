@@ -27,6 +27,11 @@ def components(item):
     return [marker.args[0] for marker in item.iter_markers("component")]
 
 
+def by_contract(call):
+    """A contract skips what a plugin does not declare; that is no missing component."""
+    return any({"uno_core", "testing"} <= set(entry.path.parts) for entry in call.excinfo.traceback)
+
+
 def pytest_configure(config):
     config.stash[RAN] = Counter()
 
@@ -40,7 +45,7 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if report.skipped and components(item) and os.environ.get("CI"):
+    if report.skipped and components(item) and os.environ.get("CI") and not by_contract(call):
         report.outcome = "failed"
         report.longrepr = f"in CI a test of a real component may not be skipped: {report.longrepr}"
     if report.when == "call" and report.passed:

@@ -51,6 +51,20 @@ def test_a_gate_waits_for_a_person():
     assert [s.answer for s in stage.journal.signals("shop-test-1", unanswered=False)] == ["promoted"]
 
 
+def test_a_promotion_before_the_gate_neither_ends_a_wait_nor_is_lost():
+    stage = stage_with_v1()
+    stage.clock.at(60, lambda: say(stage, "promote"))
+
+    def script(context):
+        context.deploy(Slot.GREEN, context.release, 4)
+        context.wait(300, watch=False)
+        context.pause("look at it", timeout=3600)
+        return switch(context)
+
+    assert stage.deploy(Scripted(script), "v2").status is Status.SUCCESSFUL
+    assert 300 < stage.clock.monotonic() < 320
+
+
 def test_a_gate_that_nobody_answers_does_what_it_said():
     back = stage_with_v1()
     assert back.deploy(gated(), "v2").status is Status.ROLLED_BACK

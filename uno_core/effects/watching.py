@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from uno_core.analysis.verdicts import combine
 from uno_core.contracts.health import HealthCheck, Target
@@ -221,4 +222,4 @@ def pause(
             if on_timeout is OnTimeout.ROLLBACK:
                 raise Aborted(f"nobody answered the gate in time: {reason}")
             return Decision(promoted=True, by="the gate's timeout", at=world.clock.now())
-        world.clock.sleep(left, attention.waiting)
+        world.clock.sleep(left, partial(attention.waiting, gate=True))

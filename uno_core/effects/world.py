@@ -46,8 +46,8 @@ class Attention(Protocol):
     def check(self) -> None:
         """Raises Aborted or Suspend where that was asked for."""
 
-    def waiting(self) -> bool:
-        """Whether there is a word to be heard; cheap."""
+    def waiting(self, *, gate: bool = False) -> bool:
+        """Whether there is a word that ends a wait, or a gate; cheap."""
 
     def decision(self) -> Decision | None:
         """A promotion, where one was asked for; taken once."""

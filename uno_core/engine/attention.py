@@ -29,11 +29,14 @@ class Ears:
         """The way back has begun: nothing turns it around any more."""
         self._returning = True
 
-    def waiting(self) -> bool:
-        """Whether there is a word to be heard."""
+    def waiting(self, *, gate: bool = False) -> bool:
+        """Whether there is a word that ends a wait: an abort, and at a gate a promotion."""
         if self._returning:
             return False
-        return self._interrupted.is_set() or bool(self._journal.signals(self._deployment))
+        kinds = {"abort", "promote"} if gate else {"abort"}
+        return self._interrupted.is_set() or any(
+            signal.kind in kinds for signal in self._journal.signals(self._deployment)
+        )
 
     def check(self) -> None:
         """Raises Aborted where a person, or the terminal, asked for the way back."""
