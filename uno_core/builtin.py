@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 from attrs import frozen
 
@@ -29,6 +30,9 @@ class ThresholdOptions:
     least_errors: int = option(
         default=3, ge=1, help="failed requests to be seen before the error rate fails a release"
     )
+    least_readings: int = option(
+        default=3, ge=1, help="readings of a value such as cpu to be seen before it fails a release"
+    )
     recent: float = option(
         default=60.0, gt=0, unit="s", help="how far back the judge looks for what went bad lately"
     )
@@ -39,8 +43,9 @@ class ThresholdJudge:
 
     FAIL when the windows of the last `recent` seconds, or all of them together, are out of bounds;
     PASS when all of them together are within; INCONCLUSIVE where there is too little to say either.
-    A rate is a share of the requests; a latency is a percentile read from the histogram, the upper
-    edge of the bucket in which it falls (so it never flatters).
+    A rate is a share of the requests. A latency is a percentile, interpolated within the bucket of
+    the histogram in which it falls, as Prometheus' histogram_quantile does; beyond the last finite
+    edge it is infinite, so that it never flatters. A value is the mean of its readings.
     """
 
     def __init__(self, options: ThresholdOptions, _services: Services) -> None:
@@ -54,8 +59,8 @@ class ThresholdJudge:
     def _finding(
         self, metric: str, windows: Sequence[Window], recent: Sequence[Window], bounds: Bounds
     ) -> Finding:
-        overall = self._measure(metric, _sum(windows))
-        lately = self._measure(metric, _sum(recent))
+        overall = self._measure(metric, windows)
+        lately = self._measure(metric, recent)
         for seen in (lately, overall):
             if not seen.silence and seen.may_fail and (limit := _broken(metric, seen.value, bounds)):
                 return self._say(Verdict.FAIL, metric, f"{_show(metric, seen.value)}, {limit}", seen)
@@ -70,10 +75,15 @@ class ThresholdJudge:
             )
         return self._say(Verdict.PASS, metric, f"{_show(metric, overall.value)} is within bounds", overall)
 
-    def _measure(self, metric: str, figures: Figures) -> _Measured:
+    def _measure(self, metric: str, windows: Sequence[Window]) -> _Measured:
         options = self._options
-        if metric in figures.values:
-            return _Measured(value=figures.values[metric], requests=figures.requests)
+        figures = _sum(windows)
+        if readings := [w.candidate.values[metric] for w in windows if metric in w.candidate.values]:
+            return _Measured(
+                value=fmean(readings),
+                requests=figures.requests,
+                may_fail=len(readings) >= options.least_readings,
+            )
         if metric == "requests":
             return _Measured(value=figures.requests, requests=figures.requests)
         reader: Callable[[Figures], float]
@@ -121,15 +131,16 @@ def _error_rate(figures: Figures) -> float:
 
 
 def _percentile(figures: Figures, share: float) -> float:
-    """The upper edge of the bucket that holds this share of the requests."""
+    """The latency that this share of the requests kept, interpolated within its bucket."""
     total = sum(figures.latency.values())
     if not total:
         return math.nan
-    seen = 0.0
+    seen, below = 0.0, 0.0
     for edge in sorted(figures.latency):
-        seen += figures.latency[edge]
-        if seen >= share * total:
-            return edge
+        count = figures.latency[edge]
+        if count and seen + count >= share * total:
+            return below + (edge - below) * (share * total - seen) / count if math.isfinite(edge) else edge
+        seen, below = seen + count, edge
     return math.inf
 
 
@@ -145,7 +156,7 @@ def _broken(metric: str, value: float, bounds: Bounds) -> str:
 
 def _show(metric: str, value: float) -> str:
     if metric.startswith("latency"):
-        return f"{value * 1000:g} ms"
+        return f"{value * 1000:.4g} ms"
     if metric.endswith("_rate"):
         return f"{value:.2%}"
     return f"{value:g}"

@@ -219,12 +219,14 @@ class Context(Generic[O]):
         slot: Slot | None = None,
         thresholds: Mapping[str, Bounds] | None = None,
         url: str | None = None,
+        insist: bool = True,
     ) -> Analysis | None:
         """Wait, durably. While it waits, health and metrics of the slot are watched.
 
         A watched wait ends with a verdict: it is prolonged until there is evidence enough, and a FAIL,
         or no evidence until the evidence timeout, unwinds the strategy at once and takes the traffic
-        back. Returns the analysis, or None where nothing was measured.
+        back. With `insist` off it ends with the clock, and only a FAIL unwinds: for a release that
+        nobody may have asked anything of yet. Returns the analysis, or None where nothing was measured.
         """
         answer = self._op(
             "wait",
@@ -233,6 +235,7 @@ class Context(Generic[O]):
             slot=slot.value if slot else None,
             thresholds=_bounds(thresholds),
             url=url,
+            insist=insist,
         )
         return from_json(answer, Analysis) if answer is not None else None
 
@@ -278,6 +281,7 @@ class Context(Generic[O]):
         """The first deployment of an application, the same for every strategy: start, check, 100 %.
 
         There is nothing to compare with and nothing to go back to: a failure removes what was started.
+        Absolute bounds apply for `verify_for` seconds; that nobody asks anything yet is no failure.
         """
         slot = self.initial.idle
         with self.step(f"first deployment: start {self.release} in {slot}"):
@@ -287,7 +291,7 @@ class Context(Generic[O]):
             self.set_traffic(whole(slot))
         if verify_for:
             with self.step("verify"):
-                self.wait(verify_for, slot=slot, thresholds=thresholds, url=url)
+                self.wait(verify_for, slot=slot, thresholds=thresholds, url=url, insist=False)
         self.promoted()
         return DeploymentResult(True, f"{self.release} is the first release to serve")
 

@@ -17,7 +17,7 @@ from uno_core.engine.embedded import Embedded, Listener, nobody
 from uno_core.engine.order import Order, Outcome
 from uno_core.errors import ConfigError, StateError, Unsettled
 from uno_core.journal.lock import FileLock
-from uno_core.journal.records import Record
+from uno_core.journal.records import Mark, Record
 from uno_core.model import Bounds, Json, Release, Slot, Snapshot, Status
 from uno_core.planning import Choice, Plan, choose, plan
 from uno_core.wire import from_json, to_json
@@ -210,9 +210,10 @@ class Session(Assembly):
     def rollback(self, why: str) -> Outcome:
         """Take the last deployment back to what served before it.
 
-        Raises ConfigError where it is rolled back already, or never changed anything.
+        An attempt that was rolled back by itself is passed over. Raises ConfigError where the last
+        one was taken back already, or none ever changed anything.
         """
-        record = self.last()
+        record = self._to_take_back()
         if record.status in (Status.ROLLED_BACK, Status.FAILED):
             raise ConfigError(
                 f"there is nothing to take back: {record.id} ended {record.status.value}",
@@ -232,6 +233,21 @@ class Session(Assembly):
             journal=self.journal, world=self.world, locks=self.locks, listener=self.listener
         )
         return self.engine.rollback(self._order(target, why), record, why)
+
+    def _to_take_back(self) -> Record:
+        """The newest deployment that took effect: attempts that failed by themselves are passed over.
+
+        One that a person took back already is not: going back twice by mistake must not go two back.
+        """
+        newest = self.last()
+        for record in self.history():
+            entries = self.journal.entries(record.id, "deploy")
+            served = any(
+                e.op in ("verify", "promoted") and e.mark is Mark.RESULT and e.error is None for e in entries
+            )
+            if served or not record.status.final or record.status not in (Status.ROLLED_BACK, Status.FAILED):
+                return record
+        return newest
 
     def _recorded_options(self, info: StrategyInfo, record: Record) -> Any:
         """The options that the deployment had, not those of the configuration of today."""

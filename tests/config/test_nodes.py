@@ -90,7 +90,7 @@ def test_an_empty_file_is_an_empty_mapping():
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot be read") as caught:
         nodes.read(tmp_path / "uno.yaml")
-    assert "uno init" in caught.value.remedy
+    assert "application: NAME" in caught.value.remedy
 
 
 def test_a_file_that_is_no_text(tmp_path: Path):

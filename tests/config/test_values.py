@@ -87,7 +87,7 @@ def test_what_is_no_amount(text):
 
 @pytest.mark.parametrize(
     ("metric", "unit"),
-    [("latency_p95", "s"), ("latency", "s"), ("error_rate", "share"), ("cpu", "share"), ("memory", "")],
+    [("latency_p95", "s"), ("latency", "s"), ("error_rate", "share"), ("cpu", "cores"), ("memory", "")],
 )
 def test_the_unit_of_a_metric_comes_from_its_name(metric, unit):
     assert values.unit_of(metric) == unit

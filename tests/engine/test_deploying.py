@@ -247,6 +247,18 @@ def test_silence_is_never_a_pass(rate):
     assert "no evidence within 600 s" in outcome.message
 
 
+def test_a_first_deployment_is_held_to_bounds_but_not_to_traffic():
+    stage = Stage(judge=ThresholdJudge(ThresholdOptions(), None))
+    stage.provider = FiguresNow(stage.clock)
+    first = Scripted(lambda c: c.introduce(thresholds=ERRORS, verify_for=60))
+    assert stage.deploy(first, "v1").status is Status.SUCCESSFUL
+    assert stage.clock.monotonic() < 70
+    stage = Stage(judge=ThresholdJudge(ThresholdOptions(), None))
+    stage.provider = FiguresNow(stage.clock)
+    stage.provider.rates[Slot.BLUE] = Figures(requests=50, errors=25)
+    assert stage.deploy(first, "v1").status is Status.FAILED
+
+
 def test_silence_that_ends_in_time_is_waited_for():
     stage = judged()
     stage.clock.at(500, lambda: stage.provider.rates.update({Slot.GREEN: Figures(requests=50)}))

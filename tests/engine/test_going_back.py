@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from scripted import Scripted, switch
 
-from uno_core import ConfigError, OnTimeout, PlatformError, Slot, Status, whole
+from uno_core import ConfigError, OnTimeout, PlatformError, Probe, Slot, Status, whole
 from uno_core.effects.world import Policy
 from uno_core.simulation.stage import Stage
 
@@ -196,3 +198,63 @@ def test_a_slot_left_standing_is_retired_by_the_next_deployment():
 
     assert stage.deploy(Scripted(in_place), "v3").status is Status.SUCCESSFUL
     assert stage.world.observe().slot(Slot.BLUE).instances == ()
+
+
+class Doctor:
+    per_instance = False
+
+    def __init__(self, healthy):
+        self.healthy = healthy
+
+    def check(self, target, timeout):
+        return Probe(target=str(target), healthy=self.healthy, answer="503")
+
+
+def test_a_slot_that_is_brought_up_again_is_checked_before_it_is_switched_to():
+    doctor = Doctor(healthy=True)
+    stage = stage_with_v1(health=lambda url: doctor)
+    stage.deploy(Scripted(switch), "v2")
+    stage.platform.workload.converge(Slot.BLUE, {})
+    doctor.healthy = False
+    outcome = roll_back(stage)
+    assert outcome.exit_code == 4
+    assert "nothing was switched" in outcome.message
+    assert "green 100 %: v2 serves" in re.sub(r"blue 0 %, ", "", outcome.message)
+    assert stage.world.observe().in_force == whole(Slot.GREEN)
+
+
+def test_a_driver_that_died_after_promotion_leaves_a_success():
+    stage = stage_with_v1()
+
+    def die(context):
+        switch(context)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage.deploy(Scripted(die), "v2")
+    assert stage.deploy(Scripted(switch), "v3").status is Status.SUCCESSFUL
+    assert stage.journal.get("shop-test-1").status is Status.SUCCESSFUL
+
+
+def test_an_abort_after_promotion_only_shortens_what_is_left():
+    stage = stage_with_v1()
+
+    def script(context):
+        switch(context)
+        context.wait(3000, watch=False)
+        context.retire(Slot.BLUE, after=60)
+
+    stage.clock.at(100, lambda: say(stage, "abort"))
+    outcome = stage.deploy(Scripted(script), "v2")
+    assert outcome.status is Status.SUCCESSFUL
+    assert stage.clock.monotonic() == 100
+    assert stage.happened("retire")
+
+
+def test_the_journal_holds_the_verdict_that_ended_a_wait():
+    stage = stage_with_v1()
+    stage.clock.at(60, lambda: stage.platform.workload.crash(Slot.GREEN, 4))
+    outcome = stage.deploy(Scripted(lambda c: switch(c, seconds=300)), "v2")
+    (ended,) = [e for e in stage.journal.entries(outcome.deployment) if e.error and e.op == "wait"]
+    assert ended.error["code"] == "breach"
+    assert ended.error["analysis"]["verdict"] == "fail"

@@ -115,7 +115,7 @@ class _Loader:
                 "a configuration is a mapping",
                 found=root.told(),
                 where=root.where,
-                remedy="begin with `application: NAME`; uno init writes one",
+                remedy="begin with `application: NAME`",
             )
         self._known(root, _ROOT, "")
         self._version(root)

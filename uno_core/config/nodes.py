@@ -134,7 +134,7 @@ def read(path: Path) -> Node:
             f"{path} cannot be read",
             found=error.strerror or str(error),
             where=str(path),
-            remedy="name another file with --config-file, or write one with uno init",
+            remedy="name another file with --config-file, or write one: `application: NAME` begins it",
         ) from None
     return parse(text, str(path), folder=path.absolute().parent)
 

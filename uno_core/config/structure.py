@@ -282,7 +282,15 @@ class _Structure:
                 where=f"{node.where}, {path}" if node.where and path else node.where or path,
                 remedy=f"add {key}",
             )
-        if missing or len(given) < len(node.entries) or any(one is WRONG for one in given.values()):
+        for key, (attribute, _) in fields.items():
+            # A relative path that nobody wrote belongs to the file as well, not to where uno was started.
+            if key not in given and node.folder and isinstance(attribute.default, Path):
+                given[key] = node.folder / attribute.default
+        if (
+            missing
+            or any(key not in fields for key in node.entries)
+            or any(one is WRONG for one in given.values())
+        ):
             return WRONG
         try:
             return cls(**given)

@@ -119,15 +119,23 @@ def amount(text: str) -> Amount:
 
 
 def unit_of(metric: str) -> str:
-    """The unit of a metric by its name: latencies are durations, rates and `cpu` are shares."""
+    """The unit of a metric by its name: latencies are durations, rates shares, `cpu` counts cores."""
     if metric.startswith("latency"):
         return "s"
-    return "share" if metric.endswith("_rate") or metric == "cpu" else ""
+    if metric == "cpu":
+        return "cores"
+    return "share" if metric.endswith("_rate") else ""
+
+
+def cores(text: str) -> float:
+    """Processor cores: `1.5`, or `150%` of one."""
+    percent = _percent(text)
+    return percent / 100 if percent is not None else number(text)
 
 
 def measure(text: str, unit: str) -> float:
-    """A number in a unit: `s`, `share`, `%`, or a plain number."""
-    return {"s": duration, "share": share, "%": percent}.get(unit, number)(text)
+    """A number in a unit: `s`, `share`, `cores`, `%`, or a plain number."""
+    return {"s": duration, "share": share, "cores": cores, "%": percent}.get(unit, number)(text)
 
 
 def bounds(least: float | None, most: float | None) -> Bounds:

@@ -74,14 +74,15 @@ def converge(
             except (Throttled, Unanswered) as problem:
                 world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))
         complete = cleaned(state.wanted) == counts and state.holds(counts)
-        now = f"{state.ready()}/{sum(counts.values())} {state.unready()}"
+        ready = sum(state.ready(release) for release in counts)
+        now = f"{ready}/{sum(counts.values())} {state.unready()}"
         if now != told and (told or not complete):
             told = now
             tell(
                 "instances",
                 {
                     "slot": slot.value,
-                    "ready": state.ready(),
+                    "ready": ready,
                     "wanted": sum(counts.values()),
                     "counts": counts_to_json(counts),
                     "unready": state.unready(),

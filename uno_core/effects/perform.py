@@ -59,6 +59,7 @@ class Effects:
         self._outage = outage
         self._urgent = urgent
         self._unanswered_fail = ""
+        self._done = False
         self._operations: Mapping[str, Callable[[Arguments], Json]] = {
             "observe": self._observe,
             "now": lambda _: world.clock.now().isoformat(),
@@ -170,7 +171,14 @@ class Effects:
         slot = Slot(a["slot"]) if a["slot"] else self._where_the_release_is()
         watch = self._watch(a, slot) if a["watch"] and slot else None
         self._tell("waiting", {"until": until.isoformat(), "watched": watch is not None})
-        analysis = wait(self.world, self._attention, self._tell, watch, until=until)
+        if self._done:
+            # Success is recorded: nothing ends it but impatience, and nothing is gained by waiting on.
+            left = (until - self.world.clock.now()).total_seconds()
+            self.world.clock.sleep(max(0.0, left), self._attention.waiting)
+            return None
+        analysis = wait(
+            self.world, self._attention, self._tell, watch, until=until, insist=a.get("insist", True)
+        )
         measured = analysis if watch is not None and watch.measures else None
         value: Json = to_json(measured) if measured is not None else None
         return value
@@ -200,6 +208,8 @@ class Effects:
                 expected="a strategy that answers a FAIL, or `wait`, which does it by itself",
             )
         answer = self._verify(a)
+        self._done = True
+        self._attention.promoted()
         self._tell("promoted", {"release": self._release.version})
         return answer
 

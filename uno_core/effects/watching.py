@@ -164,11 +164,18 @@ def evaluate(world: World, attention: Attention, tell: Tell, watch: Watch, *, ti
 
 
 def wait(
-    world: World, attention: Attention, tell: Tell, watch: Watch | None, *, until: datetime
+    world: World,
+    attention: Attention,
+    tell: Tell,
+    watch: Watch | None,
+    *,
+    until: datetime,
+    insist: bool = True,
 ) -> Analysis | None:
     """Wait until the wall clock says so, and as long after as the evidence still needs.
 
-    Raises Breach on a FAIL at once, and when no evidence came until the policy's limit.
+    Raises Breach on a FAIL at once, and, where evidence is insisted on, when none came until the
+    policy's limit.
     """
     analysis: Analysis | None = None
     limit = world.policy.evidence
@@ -182,7 +189,7 @@ def wait(
                 raise Breach(analysis)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
-            if analysis is None or analysis.verdict is Verdict.PASS:
+            if analysis is None or analysis.verdict is Verdict.PASS or not insist:
                 return analysis
             if late >= limit:
                 raise Breach(no_evidence(analysis, limit))

@@ -49,6 +49,9 @@ class Attention(Protocol):
     def waiting(self, *, gate: bool = False) -> bool:
         """Whether there is a word that ends a wait, or a gate; cheap."""
 
+    def promoted(self) -> None:
+        """Success is recorded: from now on a word only shortens what is left to wait for."""
+
     def decision(self) -> Decision | None:
         """A promotion, where one was asked for; taken once."""
 

@@ -19,6 +19,7 @@ class Ears:
         self._interrupted = threading.Event()
         self._why = ""
         self._returning = False
+        self._promoted = False
 
     def interrupt(self, reason: str) -> None:
         """Ask for the way back from within this process."""
@@ -28,6 +29,10 @@ class Ears:
     def returning(self) -> None:
         """The way back has begun: nothing turns it around any more."""
         self._returning = True
+
+    def promoted(self) -> None:
+        """Success is recorded: from now on a word only shortens what is left to wait for."""
+        self._promoted = True
 
     def waiting(self, *, gate: bool = False) -> bool:
         """Whether there is a word that ends a wait: an abort, and at a gate a promotion."""
@@ -40,7 +45,7 @@ class Ears:
 
     def check(self) -> None:
         """Raises Aborted where a person, or the terminal, asked for the way back."""
-        if self._returning:
+        if self._returning or self._promoted:
             return
         if self._interrupted.is_set():
             raise Aborted(self._why)

@@ -25,14 +25,25 @@ from uno_core.errors import (
     Locked,
     LockLost,
     PluginError,
+    Unhealthy,
     UnoError,
     Unsettled,
 )
 from uno_core.journal.lock import FileLock, describe, this_process
 from uno_core.journal.records import Mark, Record
 from uno_core.journal.sqlite import Journal
-from uno_core.model import Application, DeploymentResult, Json, Release, Slot, Snapshot, Status, whole
-from uno_core.wire import from_json, to_json
+from uno_core.model import (
+    Application,
+    DeploymentResult,
+    HealthReport,
+    Json,
+    Release,
+    Slot,
+    Snapshot,
+    Status,
+    whole,
+)
+from uno_core.wire import counts_to_json, from_json, to_json
 
 Listener = Callable[[str, Mapping[str, Json]], None]
 """Told what is going on: the kind of event, and its data. Must not raise."""
@@ -185,7 +196,8 @@ class Embedded:
                     expected="a deployment that replaced another release",
                     remedy="there is nothing to go back to",
                 )
-            return self._go_back(order.strategy, order, initial, record, why)
+            later = record.status is Status.SUCCESSFUL
+            return self._go_back(order.strategy, order, initial, record, why, later=later)
 
     def _go_back(
         self,
@@ -196,6 +208,7 @@ class Embedded:
         why: str,
         *,
         urgent: bool = False,
+        later: bool = False,
     ) -> Outcome:
         """The way back, in the order of the design: traffic, the strategy's own, whatever still differs."""
         self.journal.update(
@@ -208,6 +221,8 @@ class Embedded:
         done = {e.run for e in self.journal.entries(record.id) if e.run != "deploy"}
         calls = Calls(self._run(record, f"rollback {len(done) + 1}", effects))
         try:
+            if later:
+                self._bring_up(initial, calls)
             self._quietly(record, lambda: calls("put_traffic_back"))
             context = self._context(order, initial, calls, record)
             self._quietly(record, lambda: run_strategy(strategy.rollback, context))
@@ -220,6 +235,26 @@ class Embedded:
             return self._end(record, Status.FAILED, f"{why}; what was started is removed", snapshot)
         back = ", ".join(map(str, initial.releases))
         return self._end(record, Status.ROLLED_BACK, f"{back} serves again: {why}", snapshot)
+
+    def _bring_up(self, initial: Snapshot, calls: Calls) -> None:
+        """The way back from what serves well: a slot that is gone is started and checked before it is used.
+
+        Raises NotReady and Unhealthy: nothing was switched, and what serves goes on.
+        """
+        live, now = initial.live, self.world.observe()
+        if live is None or live in now.serving or now.slot(live).holds(initial.slot(live).wanted):
+            return
+        counts = counts_to_json(initial.slot(live).wanted)
+        calls("converge", slot=live.value, counts=counts, deadline=600.0, max_unavailable=0)
+        found = calls("check_health", slot=live.value, url=None, timeout=60.0, successes=1)
+        report = from_json(found, HealthReport)
+        if not report.healthy:
+            raise Unhealthy(
+                f"{live} is not healthy: nothing was switched to it",
+                found=report.reason,
+                expected="every target healthy within 60 s",
+                remedy="look at its logs; what served goes on serving",
+            )
 
     def _quietly(self, record: Record, part: Callable[[], Any]) -> None:
         """A part of the way back whose failure the last part mends."""
@@ -311,7 +346,12 @@ class Embedded:
         """
         records = self.journal.list(application=application.name, environment=application.environment)
         for record in records:
-            if not record.status.final:
+            if record.status.final:
+                continue
+            if self._promoted(record) and record.status is Status.IN_PROGRESS:
+                # It was a success before its driver died: what it still had to do hurts nobody.
+                self._end(record, Status.SUCCESSFUL, f"{record.version} serves; its driver died afterwards")
+            else:
                 raise Locked(
                     f"{record.id} ({record.version}) was left {record.status.value}, and nobody drives it",
                     found=f"its driver was {describe(record.driver)}" if record.driver else "no driver",

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from uno_core.clock import Clock
 from uno_core.contracts.services import Logger
 from uno_core.effects.perform import Effects
-from uno_core.errors import Nondeterminism, PluginError, UnoError, error_from_json
+from uno_core.errors import Aborted, Breach, Nondeterminism, PluginError, UnoError, error_from_json
 from uno_core.journal.records import Entry, Mark
 from uno_core.journal.sqlite import Journal
-from uno_core.model import Json
-from uno_core.wire import fingerprint
+from uno_core.model import Analysis, Json
+from uno_core.wire import fingerprint, from_json, to_json
 
 
 class Run:
@@ -51,7 +51,7 @@ class Run:
                 raise self._differs(seq, entry, op, arguments)
         if (result := recorded.get(Mark.RESULT)) is not None:
             if result.error is not None:
-                raise error_from_json(result.error)
+                raise _again(result.error)
             return result.value
         begun = recorded.get(Mark.INTENT)
         attempt = begun.attempt + 1 if begun else 1
@@ -60,6 +60,9 @@ class Run:
         self._append(seq, Mark.INTENT, attempt, op, fp, value=intent)
         try:
             value = self._effects.perform(op, intent)  # type: ignore[arg-type]  # intents are mappings
+        except (Breach, Aborted) as ended:
+            self._append(seq, Mark.RESULT, attempt, op, fp, error=_ended(ended))
+            raise
         except UnoError as problem:
             self._append(seq, Mark.RESULT, attempt, op, fp, error=problem.as_json())
             raise
@@ -109,3 +112,19 @@ class Run:
             where=self._deployment,
             remedy="its code or its options changed since: `uno rollback` takes the application back",
         )
+
+
+def _ended(ended: Breach | Aborted) -> Mapping[str, Json]:
+    """A verdict or an abort that ended a call, as JSON."""
+    if isinstance(ended, Breach):
+        return {"code": "breach", "message": str(ended), "analysis": to_json(ended.analysis)}
+    return {"code": "aborted", "message": ended.reason, "by": ended.by}
+
+
+def _again(error: Mapping[str, Json]) -> BaseException:
+    """What ended a call, once more, on a replay."""
+    if error["code"] == "breach":
+        return Breach(from_json(error["analysis"], Analysis))
+    if error["code"] == "aborted":
+        return Aborted(str(error["message"]), str(error.get("by", "")))
+    return error_from_json(error)

@@ -44,7 +44,7 @@ class FileLock:
     def acquire(self, driver: Driver) -> None:
         """Take the lock at once, or raise Locked, naming the owner."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = self.path.open("a+", encoding="utf-8")
         except OSError as problem:
             raise StateError(

@@ -54,7 +54,9 @@ class Journal:
         self._guard = threading.RLock()
         try:
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                # What was deployed, by whom and why is nobody else's business on this machine.
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                path.touch(mode=0o600)
             self._db = sqlite3.connect(
                 path or ":memory:", isolation_level=None, timeout=10, check_same_thread=False
             )

@@ -16,15 +16,18 @@ DEFAULT_ROOT = ".uno-local"
 class LocalTraffic:
     """The proxy in front of the slots."""
 
-    listen: str = option(
-        default="127.0.0.1:8080", help="where clients connect, host:port; empty: no proxy, for workers"
-    )
+    listen: str = option(default="127.0.0.1:8080", help="where clients connect, host:port")
     slot_hosts: str | None = option(
         default=None, help="host names that reach one slot whatever its share: shop-{slot}.example.com"
     )
     timeout: float = option(
         default=15.0, unit="s", ge=0, help="the longest that a request takes; 0: no limit"
     )
+
+    def __attrs_post_init__(self) -> None:
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"listen = {self.listen}: expected host:port, such as 127.0.0.1:8080")
 
 
 @frozen(kw_only=True)

@@ -23,6 +23,7 @@ class Canary(DeploymentStrategy[CanaryOptions]):
                 health_timeout=o.health_check_timeout,
                 deadline=o.ready_timeout,
                 thresholds=o.metrics_threshold,
+                verify_for=o.increment_interval if o.metrics_threshold else 0.0,
             )
         canary = live.other
         for percent in o.shares:

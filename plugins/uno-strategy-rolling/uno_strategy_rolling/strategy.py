@@ -32,7 +32,11 @@ class Rolling(DeploymentStrategy[RollingOptions]):
         live = context.initial.live
         if live is None:
             return context.introduce(
-                url=o.health_check_url, health_timeout=o.health_check_timeout, deadline=o.batch_timeout
+                url=o.health_check_url,
+                health_timeout=o.health_check_timeout,
+                deadline=o.batch_timeout,
+                thresholds=o.metrics_threshold,
+                verify_for=o.pause_between,
             )
         size = context.initial.size
         batch = o.batch_size.of(size)
