@@ -12,7 +12,7 @@ from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.effects.perform import Effects, not_serving
 from uno_core.engine.attention import Ears
-from uno_core.engine.embedded import run_strategy
+from uno_core.engine.calling import run_strategy
 from uno_core.engine.order import Outcome
 from uno_core.engine.run import Run
 from uno_core.model import Json, Release, Slot, Snapshot, Status, needed
