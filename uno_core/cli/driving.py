@@ -30,10 +30,12 @@ class Interruption:
         self._view = view
         self._heard = 0
         self._returning = False
+        self._promoted = False
 
     def hear(self, kind: str, _: Mapping[str, Json]) -> None:
-        """From the way back nothing turns around any more."""
+        """From the way back nothing turns around any more, and nothing undoes a promotion."""
         self._returning = self._returning or kind == "rollback"
+        self._promoted = self._promoted or kind == "promoted"
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -49,7 +51,10 @@ class Interruption:
         if self._returning:
             self._view.notice(f"{name}: it is going back already; once more stops at once, halfway")
             return
-        self._view.notice(f"{name}: the traffic goes back; once more stops at once, halfway")
+        if self._promoted:
+            self._view.notice(f"{name}: the release serves; what is left is done without waiting")
+        else:
+            self._view.notice(f"{name}: the traffic goes back; once more stops at once, halfway")
         ears.interrupt(f"interrupted by {name}")
 
 

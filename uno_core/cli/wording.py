@@ -61,8 +61,9 @@ def counts(rows: Sequence[Any]) -> str:
 
 def instances(state: SlotState) -> str:
     """`4 of v1, 4 ready`, with what is not ready and why."""
+    wanted = sum(state.wanted.values())
     if not state.instances:
-        return "empty"
+        return f"none of {wanted} instances run" if wanted else "empty"
     words = ", ".join(f"{state.count(r)} of {r}, {state.ready(r)} ready" for r in state.releases)
     return f"{words} ({state.unready()})" if state.unready() else words
 
