@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uno_core.context import Calls, Context
-from uno_core.errors import PluginError, UnoError, Unsettled
+from uno_core.errors import PluginError, UnoError, Unsettled, Unwind
 from uno_core.model import DeploymentResult, Snapshot
 
 
@@ -37,9 +37,9 @@ def run_strategy(method: Callable[[Context[Any]], Any], context: Context[Any]) -
     """Call into a strategy. What it raises that is not uno's, or returns that is no result, is wrapped."""
     try:
         result = method(context)
-    except UnoError:
+    except (UnoError, Unwind, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as problem:
+    except BaseException as problem:  # what ends threads, tasks and processes ends no deployment
         raise PluginError(
             f"the strategy {type(getattr(method, '__self__', method)).__name__} raised an error of its own",
             found=f"{type(problem).__name__}: {problem}",
@@ -57,10 +57,13 @@ def run_strategy(method: Callable[[Context[Any]], Any], context: Context[Any]) -
 def run_unwindable(
     method: Callable[[Context[Any]], Any], context: Context[Any], calls: Calls
 ) -> DeploymentResult:
-    """An unwinding outranks whatever the strategy made of it: swallowed, masked, or passed on."""
+    """An unwinding outranks whatever the strategy made of it: swallowed, masked, or passed on.
+
+    Masked by another unwinding, too: a `finally` that asks its dead context for something raises one.
+    """
     try:
         result = run_strategy(method, context)
-    except UnoError:
+    except (UnoError, Unwind):
         if calls.unwound is None:
             raise
         raise calls.unwound from None

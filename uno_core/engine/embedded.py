@@ -27,6 +27,7 @@ from uno_core.errors import (
     LockLost,
     Unhealthy,
     UnoError,
+    Unwind,
 )
 from uno_core.journal.lock import FileLock, describe, this_process
 from uno_core.journal.records import Mark, Record
@@ -224,6 +225,8 @@ class Embedded:
             self._quietly(record, lambda: calls("put_traffic_back"))
             context = self._context(order, initial, calls, record)
             self._quietly(record, lambda: run_strategy(strategy.rollback, context))
+            # What unwound the strategy's own way back (a verdict, a gate) does not end the engine's.
+            calls.unwound = None
             snapshot = from_json(calls("restore"), Snapshot)
         except LockLost as problem:
             return self._end(record, Status.LOST, str(problem))
@@ -260,7 +263,7 @@ class Embedded:
             part()
         except LockLost:
             raise
-        except UnoError as problem:
+        except (UnoError, Unwind) as problem:
             self._logger(record).warning("a part of the way back failed", problem=str(problem))
 
     def _by_hand(self, why: str, problem: UnoError) -> str:
