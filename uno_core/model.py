@@ -117,12 +117,16 @@ Counts: TypeAlias = Mapping[Release, int]
 
 @frozen(kw_only=True)
 class Instance:
-    """One running copy of a release. `reason` says in words why it is not ready (empty when it is)."""
+    """One running copy of a release. `reason` says in words why it is not ready (empty when it is).
+
+    `given_up`: the platform says that it will not get ready by itself; nobody waits for it then.
+    """
 
     id: str
     release: Release
     ready: bool
     reason: str = ""
+    given_up: bool = False
     host: str = ""
     port: int = 0
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import pytest
 from shop import Shop, Wrk
 
@@ -64,3 +67,29 @@ def test_a_bad_canary_is_taken_back_and_costs_only_its_own_answers(shop):
     assert "error_rate" in ended.document["message"]
     assert 0 < seen.failed < 0.2 * seen.requests
     assert shop.ask() == (200, "v1")
+
+
+CRASHES = "import sys; print('no database here'); sys.exit(7)"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([sys.executable, "-c", CRASHES, "{port}", "{version}"], "no database here"),
+        (["./no-such-program", "{port}"], "no-such-program"),
+    ],
+)
+def test_a_release_that_cannot_start_is_told_with_its_log_and_touches_nothing(tmp_path, command, said):
+    shop = Shop(tmp_path)
+    try:
+        shop.deploy("v1", "blue-green", "verify_for=1s")
+        broken = f"platform.command={json.dumps(command)}"
+        ended = shop.uno(
+            "deploy", "--config-file", str(shop.file), "--version", "v2", "--strategy", "blue-green",
+            "--option", broken, code=None,
+        )  # fmt: skip
+        assert ended.code in (2, 3)
+        assert said in ended.out + ended.err
+        assert shop.ask() == (200, "v1")
+    finally:
+        shop.close()

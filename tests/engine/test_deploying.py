@@ -215,6 +215,15 @@ def test_a_deployment_whose_driver_died_is_rolled_back_by_a_person():
     assert stage.deploy(Scripted(switch), "v3").status is Status.SUCCESSFUL
 
 
+def test_nobody_waits_for_what_the_platform_gave_up():
+    rules = Rules(broken={"v2": "exited with code 1"}, hopeless=frozenset({"v2"}))
+    stage = stage_with_v1(rules=rules)
+    outcome = stage.deploy(Scripted(switch), "v2")
+    assert outcome.status is Status.ROLLED_BACK
+    assert "exited with code 1" in outcome.message
+    assert stage.clock.monotonic() < 30
+
+
 # Evidence
 
 

@@ -90,18 +90,20 @@ def converge(
             )
         if complete:
             return snapshot
-        if (left := end - world.clock.monotonic()) <= 0:
-            raise not_ready(snapshot, slot, counts, deadline)
+        given_up = any(i.given_up and i.release in counts for i in state.instances)
+        left = end - world.clock.monotonic()
+        if left <= 0 or (given_up and cleaned(state.wanted) == counts):
+            raise not_ready(snapshot, slot, counts, deadline - left)
         world.wait(min(1.0, left))
 
 
-def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, deadline: float) -> NotReady:
+def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, seconds: float) -> NotReady:
     """What is missing, in words."""
     state = snapshot.slot(slot)
     found = [f"{n} of {r}, {state.ready(r)} ready" for r in state.releases if (n := state.count(r))]
     expected = [f"{n} of {release}" for release, n in counts.items()] or ["no instance"]
     return NotReady(
-        f"{slot} was not ready within {deadline:g} s",
+        f"{slot} was not ready within {seconds:.0f} s",
         found="; ".join([", ".join(found) or "no instance", *filter(None, [state.unready()])]),
         expected=", ".join(expected) + ", every one ready",
         where=f"slot {slot}",

@@ -24,7 +24,8 @@ class Rules:
     """How a simulated platform behaves. Times are seconds.
 
     start: from the request until an instance is ready. propagation: from the write of a split until
-    it is in force. broken: releases whose instances never get ready, with the reason.
+    it is in force. broken: releases whose instances never get ready, with the reason. hopeless: those
+    of them that the platform gives up on.
     """
 
     capabilities: Capabilities = field(
@@ -35,6 +36,7 @@ class Rules:
     propagation: float = 0.5
     broken: Mapping[str, str] = field(factory=dict)
     missing: frozenset[str] = frozenset()
+    hopeless: frozenset[str] = frozenset()
 
 
 @define(eq=False)
@@ -106,6 +108,7 @@ class SimulatedWorkload:
                         release=c.release,
                         ready=self._ready(c),
                         reason="" if self._ready(c) else c.reason,
+                        given_up=c.release.version in self.rules.hopeless,
                         host="127.0.0.1",
                         port=1,
                     )

@@ -120,6 +120,7 @@ class LocalWorkload:
                     release=release,
                     ready=row["ready"] and not reason,
                     reason=reason,
+                    given_up=row.get("given_up", False),
                     host=row["host"],
                     port=row["port"],
                 )

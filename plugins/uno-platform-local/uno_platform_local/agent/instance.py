@@ -42,6 +42,8 @@ class Running:
     confirmed: float | None = None
     """Since when Envoy is known to send it nothing new."""
     stopping: bool = False
+    given_up: bool = False
+    """Whether the supervisor gave up: it ended at once, again and again, and was never ready since."""
     retry_at: float = 0.0
     next_probe: float = 0.0
     pending: Future[str] | None = None
@@ -61,6 +63,8 @@ class Running:
         if process is None or not process.alive:
             self.pid, self.ready, self.admitted, self.pending = 0, False, False, None
             key = (process.state, process.started, process.stopped) if process else None
+            if process is not None and process.state == "FATAL":
+                self.given_up = True
             if process is not None and key != self.told and (process.stopped or process.error):
                 self.reason, self.told = self._ended(process), key
             return
@@ -101,7 +105,7 @@ class Running:
         error = answer.exception()
         reason = f"the probe failed: {error}" if error else answer.result()
         if not reason:
-            self.ready, self.reason, self.failures = True, "", 0
+            self.ready, self.reason, self.failures, self.given_up = True, "", 0, False
             self.next_probe = now + CALM
             return
         self.failures += 1

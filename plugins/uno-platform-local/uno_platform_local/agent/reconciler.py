@@ -77,7 +77,7 @@ class Reconciler:
             if row and row["pid"]:
                 one.pid, one.started, one.since = row["pid"], row["started"], time.monotonic()
                 one.ready = one.admitted = row["ready"] and not one.draining
-                one.reason = row["reason"]
+                one.reason, one.given_up = row["reason"], row.get("given_up", False)
             one.listed = record.port in listed[record.slot]
 
     def _listed(self, slot: Slot) -> set[int]:
@@ -369,6 +369,7 @@ class Reconciler:
                 "release": release_to_json(o.record.release),
                 "ready": o.admitted,
                 "reason": o.reason,
+                "given_up": o.given_up,
                 "host": o.endpoint.host,
                 "port": o.record.port,
                 "pid": o.pid,
