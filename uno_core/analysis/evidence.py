@@ -58,7 +58,7 @@ class Evidence:
         if not self._windows:
             return self._all(Verdict.INCONCLUSIVE, f"no data yet: {silence or 'nothing was looked at'}")
         try:
-            findings = self._judge.judge(self._windows, self._bounds)
+            findings = [_finding(f) for f in self._judge.judge(self._windows, self._bounds)]
         except Exception as problem:  # noqa: BLE001 - a judge is a plugin: whatever it raises is ERROR
             return self._all(Verdict.ERROR, f"the judge failed: {type(problem).__name__}: {problem}")
         missing = [name for name in self._bounds if name not in {f.metric for f in findings}]
@@ -79,3 +79,9 @@ class Evidence:
                 for name in self._bounds or ("metrics",)
             ]
         )
+
+
+def _finding(found: object) -> Finding:
+    if not isinstance(found, Finding):
+        raise TypeError(f"expected findings, found {found!r}")
+    return found

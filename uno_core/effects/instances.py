@@ -64,7 +64,7 @@ def converge(
     told = ""
     while True:
         attention.check()
-        snapshot = world.observe_patiently(end)
+        snapshot = world.observe_patiently(end, attention.check)
         state = snapshot.slot(slot)
         if cleaned(state.wanted) != counts:
             if not outage:

@@ -95,7 +95,7 @@ class Effects:
     # One method an operation
 
     def _observe(self, _: Arguments) -> Json:
-        return self._snapshot(self.world.observe())
+        return self._snapshot(self.world.observe_patiently(listen=self._attention.check))
 
     @staticmethod
     def _snapshot(snapshot: Snapshot) -> Json:
@@ -184,7 +184,7 @@ class Effects:
         return value
 
     def _where_the_release_is(self) -> Slot | None:
-        snapshot = self.world.observe()
+        snapshot = self.world.observe_patiently(listen=self._attention.check)
         return next((s for s in Slot if self._release in snapshot.slot(s).releases), None)
 
     def _pause(self, a: Arguments) -> Json:
@@ -214,7 +214,7 @@ class Effects:
         return answer
 
     def _verify(self, _: Arguments) -> Json:
-        snapshot = self.world.observe()
+        snapshot = self.world.observe_patiently(listen=self._attention.check)
         if complaint := not_serving(snapshot, self._release):
             serving = ", ".join(map(str, snapshot.releases)) or "nothing"
             raise NotServing(

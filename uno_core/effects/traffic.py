@@ -71,12 +71,12 @@ def set_traffic(
     """
     check_split(world, split)
     end = world.clock.monotonic() + max(timeout, 1.5 * world.capabilities.bound + 30)
-    check_capacity(world.observe_patiently(end), split)
+    check_capacity(world.observe_patiently(end, attention.check), split)
     attention.check()
     write(world, split, confirmed, end)
     tell("split_written", {"split": {slot.value: split[slot] for slot in split}})
     while True:
-        snapshot = world.observe_patiently(end)
+        snapshot = world.observe_patiently(end, attention.check)
         if not same_split(snapshot.split, split):
             raise drift(split, snapshot.split)
         if same_split(snapshot.in_force, split):

@@ -9,7 +9,7 @@ from functools import partial
 from uno_core.analysis.verdicts import combine
 from uno_core.contracts.health import HealthCheck, Target
 from uno_core.effects.world import Attention, Tell, World
-from uno_core.errors import Aborted, Breach
+from uno_core.errors import Aborted, Breach, UnoError
 from uno_core.model import (
     Analysis,
     Bounds,
@@ -48,7 +48,11 @@ def probe(world: World, check: HealthCheck, slot: Slot, timeout: float) -> Healt
     """One attempt at every target. A check that raises is ERROR, never healthy."""
     probes: list[Probe] = []
     try:
-        probes.extend(check.check(target, timeout) for target in targets(world, slot, check.per_instance))
+        for target in targets(world, slot, check.per_instance):
+            answer = check.check(target, timeout)
+            if not isinstance(answer, Probe):
+                raise TypeError(f"expected a Probe, found {answer!r}")  # noqa: TRY301 - as if it had raised it
+            probes.append(answer)
     except Exception as problem:  # noqa: BLE001 - a check is a plugin: whatever it raises is ERROR
         reason = f"the check failed: {type(problem).__name__}: {problem}"
         return HealthReport(verdict=Verdict.ERROR, probes=probes, reason=reason)
@@ -60,8 +64,14 @@ def probe(world: World, check: HealthCheck, slot: Slot, timeout: float) -> Healt
 
 
 def readiness(world: World, slot: Slot) -> HealthReport:
-    """What the platform itself says of the slot, where no check is configured."""
-    state = world.observe().slot(slot)
+    """What the platform itself says of the slot, where no check is configured.
+
+    A platform that cannot say anything is ERROR, neither healthy nor the end of a wait.
+    """
+    try:
+        state = world.observe().slot(slot)
+    except UnoError as problem:
+        return HealthReport(verdict=Verdict.ERROR, reason=f"the platform cannot be read: {problem}")
     probes = [
         Probe(target=i.id, healthy=i.ready, answer="ready" if i.ready else i.reason) for i in state.instances
     ]

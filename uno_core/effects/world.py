@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Protocol
 
 from attrs import field, frozen
 
@@ -12,7 +14,7 @@ from uno_core.clock import Clock
 from uno_core.contracts.health import HealthCheck
 from uno_core.contracts.platform import Capabilities, Platform, Router, Workload
 from uno_core.contracts.services import Logger
-from uno_core.errors import Throttled, Unanswered
+from uno_core.errors import PluginError, Throttled, Unanswered, UnoError
 from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, Snapshot
 
 
@@ -56,8 +58,50 @@ class Attention(Protocol):
         """A promotion, where one was asked for; taken once."""
 
 
+PATIENCE = 60.0
+"""Seconds of a single reading, where the platform asks for fewer calls."""
+
 Tell = Callable[[str, Mapping[str, Json]], None]
 """Says what is going on: a kind of event and its data."""
+
+
+@contextmanager
+def only_unos(plugin: object, doing: str) -> Iterator[None]:
+    """Let UnoErrors pass, and wrap whatever else comes out of a platform in a PluginError that names it."""
+    try:
+        yield
+    except UnoError:
+        raise
+    except (Exception, SystemExit) as problem:
+        raise PluginError(
+            f"{type(plugin).__name__}.{doing} failed with an error that is not uno's",
+            found=f"{type(problem).__name__}: {problem}",
+            where=type(plugin).__module__,
+            remedy="tell the plugin's author; --debug shows the traceback",
+        ) from problem
+
+
+class Guarded:
+    """One half of a platform, out of which only UnoErrors come: a way back tries again after those."""
+
+    def __init__(self, half: object) -> None:
+        self._half = half
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._half, name)
+        if not callable(found):
+            return found
+
+        @wraps(found)
+        def guarded(*arguments: Any, **named: Any) -> Any:
+            with only_unos(self._half, name):
+                return found(*arguments, **named)
+
+        return guarded
+
+
+def _guarded(half: Any) -> Any:
+    return Guarded(half)
 
 
 @frozen(kw_only=True)
@@ -68,8 +112,8 @@ class World:
     """
 
     application: Application
-    workload: Workload
-    router: Router
+    workload: Workload = field(converter=_guarded)
+    router: Router = field(converter=_guarded)
     platforms: Sequence[Platform]
     capabilities: Capabilities
     clock: Clock
@@ -82,7 +126,8 @@ class World:
     def prepare(self) -> None:
         """Make every platform ready for writing."""
         for platform in self.platforms:
-            platform.prepare()
+            with only_unos(platform, "prepare"):
+                platform.prepare()
 
     def observe(self) -> Snapshot:
         """Both halves at this moment."""
@@ -97,21 +142,35 @@ class World:
         )
 
     def wait(self, timeout: float) -> None:
-        """Until something may have changed."""
+        """Until something may have changed; where a watch breaks, the clock serves as well."""
         if len(self.platforms) == 1:
-            self.platforms[0].wait_for_change(timeout)
-        else:
-            # Two halves, each with a watch of its own: a short wait on the clock serves both.
-            self.clock.sleep(min(timeout, 1.0))
+            try:
+                with only_unos(self.platforms[0], "wait_for_change"):
+                    self.platforms[0].wait_for_change(timeout)
+            except UnoError as problem:
+                self.logger.warning("the platform could not be watched", problem=str(problem))
+            else:
+                return
+        # Or two halves, each with a watch of its own: a short wait on the clock serves both.
+        self.clock.sleep(min(timeout, 1.0))
 
-    def observe_patiently(self, end: float) -> Snapshot:
-        """Observe; where the platform asks for patience, again until `end` on the monotonic clock."""
+    def observe_patiently(
+        self, end: float | None = None, listen: Callable[[], None] | None = None
+    ) -> Snapshot:
+        """Observe; where the platform asks for patience, again until `end` on the monotonic clock.
+
+        `listen` is called between two tries, and raises where somebody wants an end of it.
+        """
+        if end is None:
+            end = self.clock.monotonic() + PATIENCE
         while True:
             try:
                 return self.observe()
             except (Throttled, Unanswered):
                 if self.clock.monotonic() >= end:
                     raise
+                if listen:
+                    listen()
                 self.wait(min(5.0, max(0.1, end - self.clock.monotonic())))
 
 
