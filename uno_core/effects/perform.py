@@ -47,6 +47,7 @@ class Effects:
         initial: Snapshot,
         outage: bool,
         urgent: bool = False,
+        stands: bool = False,
     ) -> None:
         self.world = world
         self.changed = False
@@ -58,6 +59,7 @@ class Effects:
         self._initial = initial
         self._outage = outage
         self._urgent = urgent
+        self._stands = stands
         self._unanswered_fail = ""
         self._done = False
         self._operations: Mapping[str, Callable[[Arguments], Json]] = {
@@ -258,12 +260,18 @@ class Effects:
         return answer
 
     def _put_traffic_back(self, _: Arguments) -> Json:
-        split = put_traffic_back(self.world, self._tell, self._initial, urgent=self._urgent)
+        split = put_traffic_back(
+            self.world, self._tell, self._initial, urgent=self._urgent, stands=self._stands
+        )
         return {slot.value: percent for slot, percent in split.items()}
 
     def _restore(self, _: Arguments) -> Json:
         restoration = Restoration(
-            world=self.world, tell=self._tell, initial=self._initial, urgent=self._urgent
+            world=self.world,
+            tell=self._tell,
+            initial=self._initial,
+            urgent=self._urgent,
+            stands=self._stands,
         )
         return self._snapshot(restoration.run(self.world.policy.rollback))
 

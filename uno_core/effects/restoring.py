@@ -19,8 +19,11 @@ LONGEST_PAUSE = 10.0
 """Seconds at most between two tries."""
 
 
-def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: bool) -> Split:
+def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: bool, stands: bool) -> Split:
     """Write the captured split at once, as far as it helps; returns what was written.
+
+    `stands`: as far as the journal knows, the captured slot is as it was captured. Only then is it
+    routed to where the world cannot be read; otherwise the problem of the reading is raised.
 
     After a FAIL verdict (`urgent`) in full. Otherwise as far as ready capacity of the captured slot
     goes, and the rest by `restore`, after scaling up. Where the captured slot has nothing ready and
@@ -32,6 +35,8 @@ def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: boo
     try:
         now = world.observe()
     except UnoError as problem:
+        if not stands:
+            raise
         # One bounded reading was tried: on what the journal knows, the captured slot was fine.
         world.logger.warning("going back on what the journal knows", problem=str(problem))
         world.router.write(initial.split, None)
@@ -56,10 +61,11 @@ def _as_far_as_ready(
 ) -> Split | None:
     """The split to write now; None where nothing better can be written before more is ready."""
     ready = now.slot(live).ready()
-    other_serves = now.slot(live.other).ready() > 0 and now.split.get(live.other, 0.0) > 0
+    other_ready = now.slot(live.other).ready() > 0
     if ready == 0:
-        return None if other_serves else initial.split
-    if urgent:
+        return None if other_ready and now.split.get(live.other, 0.0) > 0 else initial.split
+    if urgent or not other_ready:
+        # What cannot take a request gets no share, however few there are that can.
         return initial.split
     size = max(1, sum(cleaned(initial.slot(live).wanted).values()))
     carried = min(1.0, ready / size) * initial.split[live]
@@ -77,6 +83,7 @@ class Restoration:
     tell: Tell
     initial: Snapshot
     urgent: bool
+    stands: bool
     told: str = ""
 
     def run(self, timeout: float) -> Snapshot:
@@ -103,7 +110,7 @@ class Restoration:
 
     def _pass(self) -> Snapshot:
         """One try at everything that is still wrong; each part requests and does not wait."""
-        put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent)
+        put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)
         snapshot = self.world.observe()
         live = self.initial.live
         if live is None:

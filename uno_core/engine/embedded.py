@@ -42,7 +42,7 @@ from uno_core.model import (
     Status,
     whole,
 )
-from uno_core.wire import counts_to_json, from_json, to_json
+from uno_core.wire import counts_from_json, counts_to_json, from_json, to_json
 
 Listener = Callable[[str, Mapping[str, Json]], None]
 """Told what is going on: the kind of event, and its data. Must not raise."""
@@ -216,7 +216,10 @@ class Embedded:
         self._tell(record, "rollback", {"why": why})
         self.ears = self.ears or Ears(self.journal, record.id)
         self.ears.returning()
-        effects = self._effects(strategy, order.release, initial, outage=order.outage, urgent=urgent)
+        stands = not later and self._stands(record, initial, urgent=urgent)
+        effects = self._effects(
+            strategy, order.release, initial, outage=order.outage, urgent=urgent, stands=stands
+        )
         done = {e.run for e in self.journal.entries(record.id) if e.run != "deploy"}
         calls = Calls(self._run(record, f"rollback {len(done) + 1}", effects))
         try:
@@ -237,14 +240,32 @@ class Embedded:
         back = ", ".join(map(str, initial.releases))
         return self._end(record, Status.ROLLED_BACK, f"{back} serves again: {why}", snapshot)
 
+    def _stands(self, record: Record, initial: Snapshot, *, urgent: bool) -> bool:
+        """Whether the captured slot is as it was captured, as far as the journal knows.
+
+        After a bad verdict it is enough that it was not emptied: a few good ones serve better.
+        """
+        live = initial.live
+        captured = sum(initial.slot(live).wanted.values()) if live else 0
+        for entry in self.journal.entries(record.id):
+            asked = entry.value if entry.mark is Mark.INTENT and entry.op in ("converge", "retire") else None
+            if not isinstance(asked, Mapping) or asked["slot"] != live:
+                continue
+            left = sum(counts_from_json(asked["counts"]).values()) if entry.op == "converge" else 0
+            if not left or (left < captured and not urgent):
+                return False
+        return True
+
     def _bring_up(self, initial: Snapshot, calls: Calls) -> None:
         """The way back from what serves well: a slot that is gone is started and checked before it is used.
 
         Raises NotReady and Unhealthy: nothing was switched, and what serves goes on.
         """
-        live, now = initial.live, self.world.observe()
+        live, now = initial.live, from_json(calls("observe"), Snapshot)
         if live is None or live in now.serving or now.slot(live).holds(initial.slot(live).wanted):
             return
+        if not any(now.slot(slot).ready() for slot in now.serving):
+            return  # nothing serves: then the first that is ready is better than nothing
         counts = counts_to_json(initial.slot(live).wanted)
         calls("converge", slot=live.value, counts=counts, deadline=600.0, max_unavailable=0)
         found = calls("check_health", slot=live.value, url=None, timeout=60.0, successes=1)
@@ -277,7 +298,14 @@ class Embedded:
     # Around both
 
     def _effects(
-        self, strategy: Any, release: Release, initial: Snapshot, *, outage: bool, urgent: bool = False
+        self,
+        strategy: Any,
+        release: Release,
+        initial: Snapshot,
+        *,
+        outage: bool,
+        urgent: bool = False,
+        stands: bool = False,
     ) -> Effects:
         assert self.ears is not None  # noqa: S101 - both callers made them
         return Effects(
@@ -289,6 +317,7 @@ class Embedded:
             initial=initial,
             outage=outage,
             urgent=urgent,
+            stands=stands,
         )
 
     def _run(self, record: Record, name: str, effects: Effects) -> Run:
