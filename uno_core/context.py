@@ -204,8 +204,8 @@ class Context(Generic[O]):
     ) -> Analysis:
         """Look until there is evidence enough for a verdict, at the longest `timeout` seconds.
 
-        Never raises for a bad verdict: it is the strategy's to answer. A FAIL that it leaves
-        unanswered makes `promoted()` refuse.
+        Never raises for a bad verdict: it is the strategy's to answer. After a FAIL the deployment
+        cannot succeed, unless a later evaluation of the same slot passes.
         """
         return from_json(
             self._op("evaluate", slot=slot.value, thresholds=_bounds(thresholds), timeout=timeout), Analysis

@@ -31,6 +31,18 @@ def check_shrinking(snapshot: Snapshot, slot: Slot, counts: Counts, max_unavaila
         )
 
 
+def check_unused(snapshot: Snapshot, slot: Slot) -> None:
+    """Raises Refused where the slot still has a share, by either reading."""
+    if least(snapshot, slot, 0):
+        raise Refused(
+            f"{slot} carries traffic: it is not emptied",
+            found=f"{snapshot.in_force.get(slot, 0.0):g} % of the traffic",
+            expected="no share",
+            where=f"slot {slot}",
+            remedy="move the traffic first",
+        )
+
+
 def check_counts(world: World, slot: Slot, counts: Counts) -> None:
     """Raises ConfigError for counts that make no sense here."""
     if any(n < 0 for n in counts.values()):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from uno_core.effects.instances import converge
+from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.watching import Watch, check_health, evaluate, pause, wait
@@ -52,6 +52,7 @@ class Effects:
         self.world = world
         self.changed = False
         self.confirmed: Split = initial.split
+        self._asked: Sequence[Split] = ()
         self._attention = attention
         self._tell = tell
         self._strategy = strategy
@@ -60,7 +61,7 @@ class Effects:
         self._outage = outage
         self._urgent = urgent
         self._stands = stands
-        self._unanswered_fail = ""
+        self._unanswered_fails: dict[str, str] = {}
         self._done = False
         self._operations: Mapping[str, Callable[[Arguments], Json]] = {
             "observe": self._observe,
@@ -127,15 +128,16 @@ class Effects:
     def _set_traffic(self, a: Arguments) -> Json:
         self.changed = True
         split = {Slot(s): float(percent) for s, percent in a["split"].items()}
+        own, self._asked = [self.confirmed, *self._asked], [*self._asked, split]
         snapshot = set_traffic(
             self.world,
             self._attention,
             self._tell,
             split=split,
-            confirmed=self.confirmed,
+            own=own,
             timeout=a["timeout"],
         )
-        self.confirmed = snapshot.split
+        self.confirmed, self._asked = snapshot.split, []
         return self._snapshot(snapshot)
 
     def _check_health(self, a: Arguments) -> Json:
@@ -164,7 +166,10 @@ class Effects:
     def _evaluate(self, a: Arguments) -> Json:
         watch = self._watch(a, Slot(a["slot"]))
         analysis = evaluate(self.world, self._attention, self._tell, watch, timeout=a["timeout"])
-        self._unanswered_fail = analysis.reason if analysis.verdict is Verdict.FAIL else ""
+        if analysis.verdict is Verdict.FAIL:
+            self._unanswered_fails[a["slot"]] = analysis.reason
+        elif analysis.verdict is Verdict.PASS:
+            self._unanswered_fails.pop(a["slot"], None)
         value: Json = to_json(analysis)
         return value
 
@@ -203,12 +208,6 @@ class Effects:
         return value
 
     def _promoted(self, a: Arguments) -> Json:
-        if self._unanswered_fail:
-            raise Refused(
-                "the last evaluation failed, and the strategy went on all the same",
-                found=self._unanswered_fail,
-                expected="a strategy that answers a FAIL, or `wait`, which does it by itself",
-            )
         answer = self._verify(a)
         self._done = True
         self._attention.promoted()
@@ -216,6 +215,12 @@ class Effects:
         return answer
 
     def _verify(self, _: Arguments) -> Json:
+        if self._unanswered_fails:
+            raise Refused(
+                "an evaluation failed, and the strategy went on all the same",
+                found="; ".join(self._unanswered_fails.values()),
+                expected="a strategy that answers a FAIL, or `wait`, which does it by itself",
+            )
         snapshot = self.world.observe_patiently(listen=self._attention.check)
         if complaint := not_serving(snapshot, self._release):
             serving = ", ".join(map(str, snapshot.releases)) or "nothing"
@@ -229,12 +234,14 @@ class Effects:
     def _retire(self, a: Arguments) -> Json:
         """Where the platform cannot, the journal holds the obligation for the next deployment."""
         slot, after = Slot(a["slot"]), float(a["after"])
+        self.changed = True
         done = False
         try:
             if self.world.capabilities.retires:
                 self.world.workload.retire(slot, after)  # type: ignore[attr-defined]  # declared: Retiring
                 done = True
             elif after <= 0:
+                check_unused(self.world.observe_patiently(), slot)
                 self.world.workload.converge(slot, {})
                 done = True
         except UnoError as problem:
@@ -245,6 +252,7 @@ class Effects:
 
     def _call(self, a: Arguments) -> Json:
         self._tell("call", {"method": a["method"]})
+        self.changed = True
         if self.world.dry:
             return None
         method = getattr(self._strategy, a["method"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from uno_core.effects.instances import least
 from uno_core.effects.world import Attention, Tell, World
 from uno_core.errors import ConfigError, Drift, Refused, SwitchTimeout, Throttled, Unanswered, Unsupported
@@ -61,19 +63,19 @@ def set_traffic(
     tell: Tell,
     *,
     split: Split,
-    confirmed: Split,
+    own: Sequence[Split],
     timeout: float,
 ) -> Snapshot:
     """Write the split, and return when it is in force.
 
-    `confirmed` is what uno last saw in force: anything else in the control plane is somebody else's
-    write, and raises Drift, unless it is already what is asked for.
+    `own` is what uno last saw in force, and what it has asked for since without seeing it in force:
+    anything else in the control plane is somebody else's write, and raises Drift.
     """
     check_split(world, split)
     end = world.clock.monotonic() + max(timeout, 1.5 * world.capabilities.bound + 30)
     check_capacity(world.observe_patiently(end, attention.check), split)
     attention.check()
-    write(world, split, confirmed, end)
+    write(world, attention, split, own, end)
     tell("split_written", {"split": {slot.value: split[slot] for slot in split}})
     while True:
         snapshot = world.observe_patiently(end, attention.check)
@@ -93,7 +95,7 @@ def set_traffic(
         world.wait(min(1.0, left))
 
 
-def write(world: World, split: Split, confirmed: Split, end: float) -> None:
+def write(world: World, attention: Attention, split: Split, own: Sequence[Split], end: float) -> None:
     """One write, conditional on what was read; an unanswered one is read back before it is tried again."""
     unanswered = False
     while True:
@@ -101,13 +103,21 @@ def write(world: World, split: Split, confirmed: Split, end: float) -> None:
             held = world.router.observe()
             if same_split(held.split, split) and bool(held.split) == bool(split):
                 return
-            if not same_split(held.split, confirmed) and not unanswered:
-                raise drift(confirmed, held.split)
-            world.router.write(split, held.token)
+            if not any(same_split(held.split, one) for one in own):
+                raise drift(own[0], held.split)
+            try:
+                world.router.write(split, held.token)
+            except Drift:
+                if not unanswered:
+                    raise
+                # It may be the unanswered one that landed in between: the next reading tells.
+                unanswered = False
+                continue
         except (Throttled, Unanswered) as problem:
             unanswered = unanswered or isinstance(problem, Unanswered)
             if (left := end - world.clock.monotonic()) <= 0:
                 raise
+            attention.check()
             world.wait(min(1.0, left))
         else:
             return

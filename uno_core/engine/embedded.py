@@ -12,7 +12,7 @@ from attrs import define, evolve, field
 
 from uno_core.context import Calls, Context, Facts
 from uno_core.effects.perform import Effects
-from uno_core.effects.traffic import show
+from uno_core.effects.traffic import check_capacity, show
 from uno_core.effects.world import World
 from uno_core.engine.attention import Ears
 from uno_core.engine.calling import check_settled, run_strategy, run_unwindable
@@ -85,6 +85,7 @@ class Embedded:
             if order.stable is None:
                 check_settled(initial)
             else:
+                check_capacity(initial, whole(order.stable))
                 initial = evolve(initial, split=whole(order.stable))
             if already and already(initial):
                 return Outcome(
