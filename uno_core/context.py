@@ -141,7 +141,9 @@ class Context(Generic[O]):
         for other, count in others.items():
             kept[other] = min(count, room - sum(kept.values()))
         before = wanted.get(release, 0)
-        first = {**kept, release: before} if 0 < n - before <= max_unavailable else {**others, release: n}
+        # A slot is not emptied for it: where nothing would be left meanwhile, the new ones come first.
+        first_away = 0 < n - before <= max_unavailable and sum(kept.values()) + before > 0
+        first = {**kept, release: before} if first_away else {**others, release: n}
         self.converge(slot, first, deadline=deadline, max_unavailable=max_unavailable)
         return self.converge(slot, {**kept, release: n}, deadline=deadline, max_unavailable=max_unavailable)
 

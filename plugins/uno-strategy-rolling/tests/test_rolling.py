@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from uno_core import Amount, Capabilities, Status
 from uno_core.simulation.platform import Rules
@@ -125,3 +126,43 @@ def test_hold_keeps_the_mixture_until_a_person_decides():
 def test_bad_options_are_refused(bad):
     with pytest.raises(ValueError, match="expected"):
         RollingOptions(**bad)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+@pytest.mark.parametrize("mixed", [True, False])
+def test_more_instances_than_before_are_reached_and_none_goes_before(batch, mixed):
+    stage = Stage(rules=Rules(size=2, capabilities=Capabilities(mixed=mixed, granularity=1.0, unroute=True)))
+    stage.live("v1")
+    stage.platform.workload.rules = evolve(stage.platform.workload.rules, size=4)
+    ready = []
+    stage.react = lambda _: ready.append(sum(s.ready() for s in stage.world.observe().slots.values()))
+    outcome = stage.deploy(Rolling(), "v2", RollingOptions(batch_size=Amount(batch)))
+    assert outcome.status is Status.SUCCESSFUL
+    assert min(ready) == 2
+    assert stage.world.observe().slot(outcome.snapshot.live).ready() == 4
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 1), (4, 4), (4, 9)])
+def test_max_unavailable_never_means_all(size, most):
+    options = {"batch_size": Amount(size), "max_unavailable": most}
+    stage, outcome = deploy(rules=Rules(size=size), **options)
+    assert outcome.status is Status.SUCCESSFUL
+    assert all(counts for _, slot, counts in stage.platform.workload.writes if slot == "blue")
+
+
+@pytest.mark.parametrize("finest", [1.0, 5.0, 10.0, 20.0, 50.0])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 12])
+def test_between_the_slots_the_counts_carry_what_the_router_can_split(size, finest):
+    rules = Rules(size=size, capabilities=Capabilities(granularity=finest, unroute=True))
+    _, outcome = deploy(rules=rules)
+    assert outcome.status is Status.SUCCESSFUL
+
+
+def test_the_same_release_again_loses_no_instance():
+    stage = Stage(rules=Rules(size=2))
+    stage.live("v2")
+    stage.platform.workload.rules = Rules(size=4)
+    outcome = stage.deploy(Rolling(), "v2", RollingOptions())
+    assert outcome.status is Status.SUCCESSFUL
+    totals = [sum(counts.values()) for _, _, counts in stage.platform.workload.writes]
+    assert totals == sorted(totals)

@@ -16,6 +16,7 @@ from uno_core import (
     Slot,
     Unhealthy,
     UnoError,
+    needed,
     share,
 )
 from uno_strategy_rolling.options import RollingOptions
@@ -84,25 +85,32 @@ class Rolling(DeploymentStrategy[RollingOptions]):
 
     @staticmethod
     def _in_place(context: Context[RollingOptions], live: Slot, done: int) -> None:
-        o = context.options
-        context.update(
-            live, context.release, done, deadline=o.batch_timeout, max_unavailable=o.max_unavailable
-        )
+        o, size, new = context.options, context.initial.size, context.release
+        before = context.initial.slot(live).wanted
+        if before.get(new, 0) >= done:
+            return  # so many run the release from the beginning; whether they are healthy is asked next
+        if sum(before.values()) >= size:
+            context.update(live, new, done, deadline=o.batch_timeout, max_unavailable=o.max_unavailable)
+            return
+        # Fewer run than are wanted now: the new ones fill up what is missing before old ones go.
+        old = {r: n for r, n in context.observe().slot(live).wanted.items() if r != new}
+        context.converge(live, {**old, new: done}, deadline=o.batch_timeout)
+        kept = {r: min(n, size - done) for r, n in old.items()}
+        context.converge(live, {**kept, new: done}, deadline=o.batch_timeout)
 
     @staticmethod
     def _shift(context: Context[RollingOptions], live: Slot, done: int) -> None:
         """The batch comes up in the other slot, its share follows, then as many go from the live one."""
-        o = context.options
-        size = context.initial.size
-        old = context.initial.slot(live).releases[0]
+        o, size = context.options, context.initial.size
         finest = context.capabilities.granularity
-        percent = 100.0 if done == size else round(done / size * 100 / finest) * finest
+        # The share that the new instances can carry, in the router's own steps; the old ones carry the rest.
+        percent = 100.0 if done == size else math.floor(done / size * 100 / finest + 1e-6) * finest
         context.deploy(live.other, context.release, done, deadline=o.batch_timeout)
         context.set_traffic(share(live.other, percent), timeout=o.switch_timeout)
         if done < size:
-            context.converge(
-                live, {old: size - done}, deadline=o.batch_timeout, max_unavailable=o.max_unavailable
-            )
+            staying = max(size - done, needed(size, 100 - percent))
+            old = {r: min(n, staying) for r, n in context.initial.slot(live).wanted.items()}
+            context.converge(live, old, deadline=o.batch_timeout, max_unavailable=o.max_unavailable)
 
     def rollback(self, context: Context[RollingOptions]) -> DeploymentResult:
         """The affected batch first, where it can be told apart, then all that was updated."""
