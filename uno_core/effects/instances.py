@@ -74,18 +74,22 @@ def converge(
     check_counts(world, slot, counts)
     end = world.clock.monotonic() + deadline
     told = ""
+    # Where the platform retires slots by itself, asking once keeps it from retiring this one.
+    asked = not world.capabilities.retires
     while True:
         attention.check()
         snapshot = world.observe_patiently(end, attention.check)
         state = snapshot.slot(slot)
-        if cleaned(state.wanted) != counts:
-            if not outage:
+        wanted = cleaned(state.wanted) == counts
+        if not wanted or not asked:
+            if not wanted and not outage:
                 check_shrinking(snapshot, slot, counts, max_unavailable)
             try:
                 world.workload.converge(slot, counts)
+                asked = True
             except (Throttled, Unanswered) as problem:
                 world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))
-        complete = cleaned(state.wanted) == counts and state.holds(counts)
+        complete = asked and wanted and state.holds(counts)
         ready = sum(state.ready(release) for release in counts)
         now = f"{ready}/{sum(counts.values())} {state.unready()}"
         if now != told and (told or not complete):
@@ -104,7 +108,7 @@ def converge(
             return snapshot
         given_up = any(i.given_up and i.release in counts for i in state.instances)
         left = end - world.clock.monotonic()
-        if left <= 0 or (given_up and cleaned(state.wanted) == counts):
+        if left <= 0 or (given_up and wanted):
             raise not_ready(snapshot, slot, counts, deadline - left)
         world.wait(min(1.0, left))
 

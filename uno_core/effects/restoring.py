@@ -85,6 +85,7 @@ class Restoration:
     urgent: bool
     stands: bool
     told: str = ""
+    kept: bool = False
 
     def run(self, timeout: float) -> Snapshot:
         """Raises the last problem when `timeout` is over: a person is needed."""
@@ -117,7 +118,7 @@ class Restoration:
             for slot in Slot:
                 self._ask(snapshot, slot, {})
         else:
-            self._ask(snapshot, live, self._next(snapshot, live))
+            self._keep(snapshot, live, self._next(snapshot, live))
         self._report(snapshot)
         return snapshot
 
@@ -135,6 +136,14 @@ class Restoration:
         others = {r: state.ready(r) for r in state.releases if r not in captured}
         keep = {r: max(n, cleaned(state.wanted).get(r, 0)) for r, n in captured.items()}
         return {**cleaned(others), **keep}
+
+    def _keep(self, snapshot: Snapshot, live: Slot, counts: Counts) -> None:
+        """Ask, and at least once: a platform that retires slots by itself keeps this one from then on."""
+        if self.world.capabilities.retires and not self.kept:
+            self.world.workload.converge(live, counts)
+            self.kept = True
+        else:
+            self._ask(snapshot, live, counts)
 
     def _ask(self, snapshot: Snapshot, slot: Slot, counts: Counts) -> None:
         if cleaned(snapshot.slot(slot).wanted) != cleaned(counts):
