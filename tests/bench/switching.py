@@ -1,6 +1,7 @@
 """Lost requests, and latency while traffic moves beside the steady one, on the local platform.
 
-Ratios within one run: the machine's own speed cancels out. Needs wrk.
+Ratios within one run: the machine's own speed cancels out. Needs wrk. Each answer takes 20 ms, so
+that the load is steady and the machine is not saturated: wrk sends as fast as it is answered.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from shop import Measured, Shop, Wrk
+from shop import SAMPLE, Measured, Shop, Wrk
 
+WORKING = [*SAMPLE, "0.02"]
 QUICK = ("drain=1s", "keep_old_for=1s")
 
 
 def main(switches: int = 20) -> None:
     rows: list[tuple[str, Measured]] = []
     with tempfile.TemporaryDirectory(prefix="uno-bench-") as folder:
-        shop = Shop(Path(folder), instances=3)
+        shop = Shop(Path(folder), instances=3, command=WORKING)
         try:
             shop.deploy("v0", "blue-green", "verify_for=1s")
             load = Wrk(shop.port)
@@ -37,7 +39,7 @@ def main(switches: int = 20) -> None:
         finally:
             shop.close()
     with tempfile.TemporaryDirectory(prefix="uno-bench-") as folder:
-        shop = Shop(Path(folder), instances=6)
+        shop = Shop(Path(folder), instances=6, command=WORKING)
         try:
             shop.deploy("v1", "rolling")
             load = Wrk(shop.port)

@@ -1,20 +1,18 @@
-"""The sample application of the demo: answers its version; a faulty one answers 500, a sick one is unhealthy.
-
-Run as `python -m uno_platform_local.demo.sample PORT VERSION [faulty] [sick]`.
-"""
+"""The sample application of the demo: answers its version; a faulty one 500, a sick one is unhealthy."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 
 
 class Sample:
     """A small HTTP/1.1 server with keep-alive, that finishes what it has begun when it is told to stop."""
 
-    def __init__(self, version: str, *, faulty: bool, sick: bool) -> None:
+    def __init__(self, version: str, *, faulty: bool, sick: bool, delay: float = 0.0) -> None:
+        """`delay`: seconds that each answer takes, as if there were work to do."""
         self._version = version
+        self._delay = delay
         self._faulty = faulty
         self._sick = sick
         self._stopping = asyncio.Event()
@@ -28,7 +26,7 @@ class Sample:
             await self._stopping.wait()
             server.close()
             # Whoever is just being answered gets the answer; idle connections are nobody's loss.
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2 + self._delay)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -36,6 +34,8 @@ class Sample:
                 head = await reader.readuntil(b"\r\n\r\n")
                 path = head.split(b" ", 2)[1]
                 bad = self._sick if path == b"/health" else self._faulty
+                if self._delay:
+                    await asyncio.sleep(self._delay)
                 writer.write(self._answer(bad=bad))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -51,8 +51,3 @@ class Sample:
             f"HTTP/1.1 {status}\r\nx-version: {self._version}\r\ncontent-length: {len(body)}\r\n{close}\r\n"
         )
         return head.encode() + body
-
-
-if __name__ == "__main__":
-    _, port_, version_, *flags = sys.argv
-    asyncio.run(Sample(version_, faulty="faulty" in flags, sick="sick" in flags).run(int(port_)))
