@@ -221,8 +221,15 @@ class Assembly:
     def _look(
         self, slot: Slot, stable: Slot | None, thresholds: Mapping[str, Bounds] | None
     ) -> Evidence | None:
-        if not thresholds or self.provider is None:
+        if not thresholds:
             return None
+        if self.provider is None:
+            raise ConfigError(
+                "there are bounds to keep, but nothing to measure with",
+                found=", ".join(thresholds),
+                expected="a metric provider",
+                remedy="`metrics: NAME` in the configuration",
+            )
         info, provider = self.provider
         query = Query(
             application=self.config.application.name,

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
+from uno_core.effects.perform import not_serving
 from uno_core.errors import ConfigError, Unsupported, error_from_json
 from uno_core.model import Application, Kind, Release, Snapshot, Status
 from uno_core.simulation.platform import Rules
@@ -85,6 +86,11 @@ def choose(
     )
 
 
+def already(snapshot: Snapshot, release: Release) -> bool:
+    """Whether there is nothing to do: the release serves, whole, and nothing else does."""
+    return snapshot.settled and not not_serving(snapshot, release)
+
+
 @frozen(kw_only=True)
 class Step:
     """One step of a plan: its title, when it begins at the earliest, and what it does."""
@@ -144,7 +150,7 @@ def plan(
         dry=True,
     )
     stage.platform.start_from(snapshot)
-    changes = list(snapshot.releases) != [release] or not snapshot.settled
+    changes = not already(snapshot, release)
     events: Sequence[Event] = ()
     if changes:
         order = stage.order(strategy, release.version, options, outage=choice.info.outage)

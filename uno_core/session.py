@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 from uno_core.assembly import Assembly
 from uno_core.config import sections
 from uno_core.config.mistakes import nearest
+from uno_core.context import Context
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.engine.embedded import Embedded, Listener, nobody
@@ -18,8 +19,8 @@ from uno_core.engine.order import Order, Outcome
 from uno_core.errors import ConfigError, StateError, Unsettled
 from uno_core.journal.lock import FileLock
 from uno_core.journal.records import Mark, Record
-from uno_core.model import Bounds, Json, Release, Slot, Snapshot, Status
-from uno_core.planning import Choice, Plan, choose, plan
+from uno_core.model import Bounds, DeploymentResult, Json, Release, Slot, Status
+from uno_core.planning import Choice, Plan, already, choose, plan
 from uno_core.wire import from_json, to_json
 
 
@@ -31,6 +32,13 @@ class Target:
     strategy: DeploymentStrategy[Any]
     options: Any
     release: Release
+
+
+class Restoring(DeploymentStrategy[Any]):
+    """The way back of every strategy, where the one that deployed cannot be had any more."""
+
+    def deploy(self, context: Context[Any]) -> DeploymentResult:  # noqa: ARG002 - nothing is deployed with it
+        return DeploymentResult(False, "only the way back is left of this strategy")
 
 
 @define(slots=False)
@@ -156,10 +164,7 @@ class Session(Assembly):
             journal=self.journal, world=self.world, locks=self.locks, listener=self.listener
         )
 
-        def already(now: Snapshot) -> bool:
-            return list(now.releases) == [target.release] and now.settled
-
-        return self.engine.deploy(order, already=already)
+        return self.engine.deploy(order, already=lambda now: already(now, target.release))
 
     def _order(self, target: Target, reason: str) -> Order:
         options = target.options
@@ -220,15 +225,15 @@ class Session(Assembly):
                 found=record.message,
                 remedy="uno history shows all deployments; deploy the version that you want",
             )
-        info = self.registry.find(StrategyInfo, record.strategy, where=record.id)
-        release = from_json(record.params["release"], Release)
-        options = self._recorded_options(info, record)
-        target = Target(
-            choice=Choice(info=info, why=f"made {record.id}"),
-            strategy=self.registry.strategy(info, options, self.logger),
-            options=options,
-            release=release,
-        )
+        try:
+            target = self._recorded(record)
+        except Exception as problem:  # noqa: BLE001 - the way back must not need what may be broken
+            self.logger.warning(
+                "the strategy's own way back cannot be used: what was there before is restored",
+                strategy=record.strategy,
+                problem=str(problem),
+            )
+            target = self._plain(record)
         self.engine = Embedded(
             journal=self.journal, world=self.world, locks=self.locks, listener=self.listener
         )
@@ -248,6 +253,28 @@ class Session(Assembly):
             if served or not record.status.final or record.status not in (Status.ROLLED_BACK, Status.FAILED):
                 return record
         return newest
+
+    def _recorded(self, record: Record) -> Target:
+        """What made a deployment: its strategy, with the options that it had."""
+        info = self.registry.find(StrategyInfo, record.strategy, where=record.id)
+        options = self._recorded_options(info, record)
+        return Target(
+            choice=Choice(info=info, why=f"made {record.id}"),
+            strategy=self.registry.strategy(info, options, self.logger),
+            options=options,
+            release=from_json(record.params["release"], Release),
+        )
+
+    def _plain(self, record: Record) -> Target:
+        """The same without the strategy's plugin, which is gone, broken, or takes other options now."""
+        outage = bool(record.params.get("outage"))
+        info = StrategyInfo(name=record.strategy, summary="restores", load=lambda: Restoring, outage=outage)
+        return Target(
+            choice=Choice(info=info, why=f"made {record.id}"),
+            strategy=Restoring(record.strategy, self.logger),
+            options=record.params["options"],
+            release=from_json(record.params["release"], Release),
+        )
 
     def _recorded_options(self, info: StrategyInfo, record: Record) -> Any:
         """The options that the deployment had, not those of the configuration of today."""

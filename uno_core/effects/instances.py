@@ -119,7 +119,7 @@ def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, seconds: float) ->
     found = [f"{n} of {r}, {state.ready(r)} ready" for r in state.releases if (n := state.count(r))]
     expected = [f"{n} of {release}" for release, n in counts.items()] or ["no instance"]
     return NotReady(
-        f"{slot} was not ready within {seconds:.0f} s",
+        f"{slot} was not ready within {round(seconds, 1):g} s",
         found="; ".join([", ".join(found) or "no instance", *filter(None, [state.unready()])]),
         expected=", ".join(expected) + ", every one ready",
         where=f"slot {slot}",

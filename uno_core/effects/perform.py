@@ -11,7 +11,7 @@ from uno_core.effects.restoring import Restoration, put_traffic_back
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.watching import Watch, check_health, evaluate, pause, wait
 from uno_core.effects.world import Attention, Tell, World
-from uno_core.errors import HookFailed, NotServing, Refused, UnoError
+from uno_core.errors import Aborted, HookFailed, NotServing, Refused, UnoError
 from uno_core.model import (
     Bounds,
     Json,
@@ -28,6 +28,9 @@ from uno_core.model import (
 from uno_core.wire import counts_from_json, from_json, to_json
 
 Arguments = Mapping[str, Any]
+
+LONGEST_REHEARSAL = 10_000
+"""Calls after which a plan gives up on a strategy, that waits for an answer of its own for instance."""
 
 
 class Effects:
@@ -63,6 +66,7 @@ class Effects:
         self._stands = stands
         self._unanswered_fails: dict[str, str] = {}
         self._done = False
+        self._performed = 0
         self._operations: Mapping[str, Callable[[Arguments], Json]] = {
             "observe": self._observe,
             "now": lambda _: world.clock.now().isoformat(),
@@ -93,6 +97,9 @@ class Effects:
 
     def perform(self, op: str, intent: Arguments) -> Json:
         """Do it, and return its result as JSON. Raises UnoErrors and Unwinds."""
+        self._performed += 1
+        if self.world.dry and self._performed > LONGEST_REHEARSAL:
+            raise Aborted(f"no end is in sight after {LONGEST_REHEARSAL:,} calls of a rehearsal")
         return self._operations[op](intent)
 
     # One method an operation

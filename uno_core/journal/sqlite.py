@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -60,7 +61,7 @@ class Journal:
             self._db = sqlite3.connect(
                 path or ":memory:", isolation_level=None, timeout=10, check_same_thread=False
             )
-            self._db.execute("pragma journal_mode=wal")
+            self._write_ahead()
             self._db.execute("pragma synchronous=full")
             with self._transaction() as db:
                 found = db.execute("pragma user_version").fetchone()[0]
@@ -79,6 +80,17 @@ class Journal:
                 remedy="upgrade uno-core",
             )
 
+    def _write_ahead(self) -> None:
+        """Where several open a new journal at once, this is refused without sqlite's own patience."""
+        for left in reversed(range(200)):
+            try:
+                self._db.execute("pragma journal_mode=wal")
+                return
+            except sqlite3.OperationalError:
+                if not left:
+                    raise
+                time.sleep(0.05)
+
     def close(self) -> None:
         self._db.close()
 
@@ -88,8 +100,10 @@ class Journal:
         """Begin a deployment; the id is given here. Raises Locked when another one is under way."""
         with self._transaction() as db:
             place = (record.application, record.environment)
+            # Of the joined name: `shop` in `eu-prod` and `shop-eu` in `prod` share their numbers.
             n = db.execute(
-                "select coalesce(max(n), 0) + 1 from deployment where application = ? and environment = ?",
+                "select coalesce(max(n), 0) + 1 from deployment"
+                " where application || '-' || environment = ? || '-' || ?",
                 place,
             ).fetchone()[0]
             record = evolve(record, id=f"{record.application}-{record.environment}-{n}")
@@ -140,11 +154,11 @@ class Journal:
     def list(
         self, *, application: str | None = None, environment: str | None = None, limit: int = 1000
     ) -> Sequence[Record]:
-        """The newest first."""
+        """The newest first, by the order in which they began: a clock can be set back."""
         rows = self._select(
             "select * from deployment where (?1 is null or application = ?1)"
             " and (?2 is null or environment = ?2)"
-            " order by created desc, n desc limit ?3",
+            " order by rowid desc limit ?3",
             application,
             environment,
             limit,
