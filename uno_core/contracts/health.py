@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from uno_core.contracts.services import Info
 from uno_core.model import Probe, Release, Slot
@@ -34,6 +35,21 @@ class Target:
         for name, value in values.items():
             text = text.replace("{" + name + "}", value)
         return text
+
+    def found_in(self, text: str, wanted: str) -> bool:
+        """Whether `wanted`, filled in, stands in the text, as it is or as a regular expression."""
+        if self.fill(wanted) in text:
+            return True
+        literal = evolve(
+            self,
+            application=re.escape(self.application),
+            host=re.escape(self.host),
+            release=evolve(self.release, version=re.escape(self.release.version)),
+        )
+        try:
+            return re.search(literal.fill(wanted), text) is not None
+        except re.error:
+            return False  # a text with brackets of its own, then; it was looked for above
 
     def __str__(self) -> str:
         return self.instance or self.slot.value

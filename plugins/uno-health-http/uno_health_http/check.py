@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from attrs import evolve
 from requests.utils import get_environ_proxies
 
 from uno_core import ConfigError, Probe, Secret, Services, Target
@@ -126,7 +124,7 @@ class HttpCheck:
             moved = response.headers.get("Location", "")
             to = f" to {_public(moved)}" if response.is_redirect and moved else ""
             return False, f"{status}{to}, expected {expected}"
-        if self._options.body and not _holds(body, self._options.body, target):
+        if self._options.body and not target.found_in(body, self._options.body):
             return False, f"{status}, but the body {_excerpt(body)} does not match {self._options.body!r}"
         return True, status
 
@@ -154,22 +152,6 @@ def _read(response: requests.Response) -> str:
             break
     # Not apparent_encoding: guessing takes long, and health pages are UTF-8 or ASCII.
     return b"".join(chunks)[:BODY_LIMIT].decode("utf-8", errors="replace")
-
-
-def _holds(body: str, wanted: str, target: Target) -> bool:
-    """Whether the body holds the text as it stands, or matches it as a regular expression."""
-    if target.fill(wanted) in body:
-        return True
-    literal = evolve(
-        target,
-        application=re.escape(target.application),
-        host=re.escape(target.host),
-        release=evolve(target.release, version=re.escape(target.release.version)),
-    )
-    try:
-        return re.search(literal.fill(wanted), body) is not None
-    except re.error:
-        return False  # a text with brackets of its own, then; it was looked for above
 
 
 def _excerpt(body: str) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 import time
 from urllib.parse import urlsplit
-
-from attrs import evolve
 
 from uno_core import ConfigError, Probe, Services, Target
 from uno_health_tcp.options import TcpOptions
@@ -86,7 +83,7 @@ class TcpCheck:
             if not chunk:
                 break
             got += chunk
-            if _holds(got.decode(errors="replace"), self._options.expect, target):
+            if target.found_in(got.decode(errors="replace"), self._options.expect):
                 return True, f"answered {_excerpt(got)}"
         return False, f"answered {_excerpt(got)}, expected {self._options.expect!r}"
 
@@ -135,22 +132,6 @@ def _left(end: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-def _holds(text: str, wanted: str, target: Target) -> bool:
-    """Whether the text holds what is wanted as it stands, or matches it as a regular expression."""
-    if target.fill(wanted) in text:
-        return True
-    literal = evolve(
-        target,
-        application=re.escape(target.application),
-        host=re.escape(target.host),
-        release=evolve(target.release, version=re.escape(target.release.version)),
-    )
-    try:
-        return re.search(literal.fill(wanted), text) is not None
-    except re.error:
-        return False  # a text with brackets of its own, then; it was looked for above
 
 
 def _excerpt(got: bytes) -> str:
