@@ -166,3 +166,23 @@ def test_the_same_release_again_loses_no_instance():
     assert outcome.status is Status.SUCCESSFUL
     totals = [sum(counts.values()) for _, _, counts in stage.platform.workload.writes]
     assert totals == sorted(totals)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+@pytest.mark.parametrize("mixed", [True, False])
+def test_a_held_batch_that_is_promoted_is_started_anew(mixed, most):
+    has = Capabilities(mixed=mixed, granularity=1.0, unroute=True)
+    rules = Rules(size=4, broken={"v2": "no database"}, hopeless=frozenset({"v2"}), capabilities=has)
+    stage = Stage(rules=rules, willing=False)
+    stage.live("v1")
+
+    def mend():
+        stage.platform.workload.rules = evolve(rules, broken={}, hopeless=frozenset())
+        record = stage.journal.list()[0]
+        stage.journal.signal(record.id, "promote", {}, by="bob", at=stage.clock.now())
+
+    stage.clock.at(1000, mend)
+    options = RollingOptions(on_batch_failure="hold", max_unavailable=most)
+    outcome = stage.deploy(Rolling(), "v2", options)
+    assert outcome.status is Status.SUCCESSFUL, outcome.message
+    assert stage.clock.monotonic() < 1100

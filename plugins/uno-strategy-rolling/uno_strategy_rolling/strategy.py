@@ -67,9 +67,12 @@ class Rolling(DeploymentStrategy[RollingOptions]):
     ) -> None:
         """One batch, ready and healthy; where the options say so, a person may have it tried again."""
         o = context.options
+        again = False
         while True:
             try:
                 with context.step(title):
+                    if again:
+                        self._start_anew(context, slot)
                     update()
                     context.require_health(slot, url=o.health_check_url, timeout=o.health_check_timeout)
             except (NotReady, Unhealthy) as problem:
@@ -80,8 +83,18 @@ class Rolling(DeploymentStrategy[RollingOptions]):
                     timeout=o.hold_timeout,
                     on_timeout=OnTimeout.ROLLBACK,
                 )
+                again = True
             else:
                 return
+
+    @staticmethod
+    def _start_anew(context: Context[RollingOptions], slot: Slot) -> None:
+        """Replace what did not get ready: the platform may have given it up."""
+        state, new = context.observe().slot(slot), context.release
+        if state.ready(new) < state.wanted.get(new, 0):
+            fit = {**state.wanted, new: state.ready(new)}
+            context.converge(slot, fit, deadline=context.options.batch_timeout)
+            context.converge(slot, state.wanted, deadline=context.options.batch_timeout)
 
     @staticmethod
     def _in_place(context: Context[RollingOptions], live: Slot, done: int) -> None:
