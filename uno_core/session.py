@@ -14,8 +14,8 @@ from uno_core.config.mistakes import nearest
 from uno_core.context import Context
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
-from uno_core.engine.embedded import Embedded, Listener, nobody
-from uno_core.engine.order import Order, Outcome
+from uno_core.engine.embedded import Embedded
+from uno_core.engine.order import Listener, Order, Outcome, nobody
 from uno_core.errors import ConfigError, StateError, Unsettled
 from uno_core.journal.lock import FileLock
 from uno_core.journal.records import Mark, Record

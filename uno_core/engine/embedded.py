@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from uno_core.effects.traffic import check_capacity, show
 from uno_core.effects.world import World
 from uno_core.engine.attention import Ears
 from uno_core.engine.calling import check_settled, run_strategy, run_unwindable
-from uno_core.engine.order import EXIT_CODES, Order, Outcome
+from uno_core.engine.order import EXIT_CODES, Listener, Order, Outcome, nobody
 from uno_core.engine.run import Run
 from uno_core.errors import (
     Aborted,
@@ -43,13 +44,6 @@ from uno_core.model import (
     whole,
 )
 from uno_core.wire import counts_from_json, counts_to_json, from_json, to_json
-
-Listener = Callable[[str, Mapping[str, Json]], None]
-"""Told what is going on: the kind of event, and its data. Must not raise."""
-
-
-def nobody(_kind: str, _data: Mapping[str, Json]) -> None:
-    """Nobody listens."""
 
 
 @define
@@ -367,8 +361,10 @@ class Embedded:
             deployment=record.id, status=status, message=message, exit_code=code, snapshot=snapshot
         )
 
-    def _locked(self, application: Application) -> _Held:
-        return _Held(FileLock(self.locks / f"{application.key}.lock") if self.locks else None)
+    def _locked(self, application: Application) -> AbstractContextManager[None]:
+        if self.locks is None:
+            return nullcontext()
+        return FileLock(self.locks / f"{application.key}.lock").hold(this_process())
 
     def _settle_what_crashed(self, application: Application) -> Record | None:
         """The deployment before this one.
@@ -400,16 +396,3 @@ class Embedded:
             slot = Slot(str(left["slot"]))
             if due and slot not in now.serving:
                 self._quietly(before, partial(self.world.workload.converge, slot, {}))
-
-
-@define
-class _Held:
-    lock: FileLock | None
-
-    def __enter__(self) -> None:
-        if self.lock:
-            self.lock.acquire(this_process())
-
-    def __exit__(self, *_: object) -> None:
-        if self.lock:
-            self.lock.release()

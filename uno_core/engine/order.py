@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
 
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.model import Application, Json, Release, Slot, Snapshot, Status
+
+Listener = Callable[[str, Mapping[str, Json]], None]
+"""Told what is going on: the kind of event, and its data. Must not raise."""
+
+
+def nobody(_kind: str, _data: Mapping[str, Json]) -> None:
+    """Nobody listens."""
 
 
 @frozen(kw_only=True)

@@ -11,6 +11,8 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,15 @@ class FileLock:
         file.write(json.dumps(to_json(driver)))
         file.flush()
         self._file = file
+
+    @contextmanager
+    def hold(self, driver: Driver) -> Iterator[None]:
+        """Hold the lock for as long as something is done. Raises Locked, naming the owner."""
+        self.acquire(driver)
+        try:
+            yield
+        finally:
+            self.release()
 
     def owner(self) -> Driver | None:
         """Who signed last; None where nobody did."""
