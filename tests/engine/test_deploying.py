@@ -256,6 +256,15 @@ def test_silence_is_never_a_pass(rate):
     assert "no evidence within 600 s" in outcome.message
 
 
+def test_data_that_ended_promotes_nothing():
+    stage = judged(policy=Policy(evidence=600))
+    stage.provider.rates[Slot.GREEN] = Figures(requests=50)
+    stage.clock.at(30, lambda: stage.provider.rates.pop(Slot.GREEN))
+    outcome = stage.deploy(Scripted(lambda c: switch(c, seconds=300, thresholds=ERRORS)), "v2")
+    assert outcome.status is Status.ROLLED_BACK
+    assert "nothing seen for" in outcome.message
+
+
 def test_a_first_deployment_is_held_to_bounds_but_not_to_traffic():
     stage = Stage(judge=ThresholdJudge(ThresholdOptions(), None))
     stage.provider = FiguresNow(stage.clock)

@@ -258,3 +258,18 @@ def test_the_journal_holds_the_verdict_that_ended_a_wait():
     (ended,) = [e for e in stage.journal.entries(outcome.deployment) if e.error and e.op == "wait"]
     assert ended.error["code"] == "breach"
     assert ended.error["analysis"]["verdict"] == "fail"
+
+
+def test_a_disk_that_is_full_does_not_keep_the_traffic_at_a_bad_release():
+    stage = stage_with_v1()
+
+    def script(context):
+        context.deploy(Slot.GREEN, context.release, 4)
+        context.set_traffic(whole(Slot.GREEN))
+        stage.journal._db.execute("pragma query_only = on")
+        stage.platform.workload.crash(Slot.GREEN, 4)
+        context.wait(300, slot=Slot.GREEN)
+
+    outcome = stage.deploy(Scripted(script), "v2")
+    assert outcome.status is Status.ROLLED_BACK
+    assert stage.world.observe().in_force == whole(Slot.BLUE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from attrs import evolve
+
 from uno_core.analysis.verdicts import combine
 from uno_core.analysis.windows import Watcher
 from uno_core.contracts.judge import Judge, Window
@@ -19,6 +21,8 @@ class Evidence:
     """
 
     errors_in_a_row = 4
+    silence = 60.0
+    """Seconds without anything to judge, after which what was seen before promotes nothing any more."""
 
     def __init__(
         self, watcher: Watcher, judge: Judge, bounds: Mapping[str, Bounds], provider: str, logger: Logger
@@ -30,7 +34,6 @@ class Evidence:
         self._logger = logger
         self._windows: list[Window] = []
         self._errors = 0
-        self._silence = ""
 
     @property
     def windows(self) -> Sequence[Window]:
@@ -61,6 +64,7 @@ class Evidence:
             findings = [_finding(f) for f in self._judge.judge(self._windows, self._bounds)]
         except Exception as problem:  # noqa: BLE001 - a judge is a plugin: whatever it raises is ERROR
             return self._all(Verdict.ERROR, f"the judge failed: {type(problem).__name__}: {problem}")
+        findings = [self._stale(finding) for finding in findings]
         missing = [name for name in self._bounds if name not in {f.metric for f in findings}]
         return combine(
             [
@@ -71,6 +75,15 @@ class Evidence:
                 ),
             ]
         )
+
+    def _stale(self, finding: Finding) -> Finding:
+        """A PASS on data that ended a while ago is INCONCLUSIVE: silence is never a pass."""
+        spoke = [w.end for w in self._windows if w.candidate.requests or finding.metric in w.candidate.values]
+        quiet = (self._watcher.since - spoke[-1]).total_seconds() if spoke else 0.0
+        if finding.verdict is not Verdict.PASS or quiet <= self.silence:
+            return finding
+        reason = f"{finding.metric}: nothing seen for {quiet:.0f} s; before, {finding.reason}"
+        return evolve(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
     def _all(self, verdict: Verdict, reason: str) -> Analysis:
         return combine(

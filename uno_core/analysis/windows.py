@@ -86,6 +86,11 @@ class Watcher:
         self._since = clock.now()
         self._samples: dict[Slot, Counters] = {}
 
+    @property
+    def since(self) -> datetime:
+        """When it was last looked."""
+        return self._since
+
     def look(self) -> Looked:
         """The window since the last look."""
         start, end = self._since, self._clock.now()

@@ -36,7 +36,8 @@ LONGEST_REHEARSAL = 10_000
 class Effects:
     """Performs the calls of one run of one deployment.
 
-    `confirmed` is the split that uno last saw in force, `changed` whether anything was written.
+    `confirmed` is the split that uno last saw in force, `changed` whether anything was written,
+    `promoted` whether success is recorded.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Effects:
         self._urgent = urgent
         self._stands = stands
         self._unanswered_fails: dict[str, str] = {}
-        self._done = False
+        self.promoted = False
         self._performed = 0
         self._operations: Mapping[str, Callable[[Arguments], Json]] = {
             "observe": self._observe,
@@ -185,7 +186,7 @@ class Effects:
         slot = Slot(a["slot"]) if a["slot"] else self._where_the_release_is()
         watch = self._watch(a, slot) if a["watch"] and slot else None
         self._tell("waiting", {"until": until.isoformat(), "watched": watch is not None})
-        if self._done:
+        if self.promoted:
             # Success is recorded: nothing ends it but impatience, and nothing is gained by waiting on.
             left = (until - self.world.clock.now()).total_seconds()
             self.world.clock.sleep(max(0.0, left), self._attention.waiting)
@@ -216,7 +217,7 @@ class Effects:
 
     def _promoted(self, a: Arguments) -> Json:
         answer = self._verify(a)
-        self._done = True
+        self.promoted = True
         self._attention.promoted()
         self._tell("promoted", {"release": self._release.version})
         return answer

@@ -62,11 +62,6 @@ class Ears:
                 return Decision(promoted=True, by=signal.by, at=signal.at)
         return None
 
-    def dismiss(self, status: str) -> None:
-        """Answer what came too late."""
-        for signal in self._journal.signals(self._deployment):
-            self._journal.answer(signal.id, f"too late: the deployment is {status}")
-
 
 def _reason(signal: Signal) -> str:
     return str(signal.payload.get("reason") or f"aborted by {signal.by}")

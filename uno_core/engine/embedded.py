@@ -16,6 +16,7 @@ from uno_core.effects.perform import Effects
 from uno_core.effects.traffic import check_capacity, show
 from uno_core.effects.world import World
 from uno_core.engine.attention import Ears
+from uno_core.engine.book import Book
 from uno_core.engine.calling import check_settled, run_strategy, run_unwindable
 from uno_core.engine.order import EXIT_CODES, Listener, Order, Outcome, nobody
 from uno_core.engine.run import Run
@@ -60,6 +61,10 @@ class Embedded:
     ears: Ears | None = None
     _current: str = field(init=False, default="")
     _seen: dict[str, Json] = field(init=False, factory=dict)
+
+    @property
+    def _book(self) -> Book:
+        return Book(self.journal, self.world.clock, self.world.logger)
 
     # Deploying
 
@@ -158,7 +163,7 @@ class Embedded:
         urgent: bool = False,
     ) -> Outcome:
         """What failed goes back, unless it was promoted (then it serves) or nothing was written."""
-        if self._promoted(record):
+        if effects.promoted or self._book.promoted(record.id):
             self._logger(record).warning("failed after promotion; the release serves", why=why)
             return self._end(record, Status.SUCCESSFUL, f"{order.release} serves; afterwards: {why}")
         if not effects.changed:
@@ -166,12 +171,6 @@ class Embedded:
             still = f"{serving} serves as before" if serving else "nothing was started"
             return self._end(record, Status.FAILED, f"{why}; {still}", initial)
         return self._go_back(order.strategy, order, initial, record, why, urgent=urgent)
-
-    def _promoted(self, record: Record) -> bool:
-        return any(
-            entry.op == "promoted" and entry.mark is Mark.RESULT and entry.error is None
-            for entry in self.journal.entries(record.id, "deploy")
-        )
 
     # Going back
 
@@ -205,9 +204,7 @@ class Embedded:
         later: bool = False,
     ) -> Outcome:
         """The way back, in the order of the design: traffic, the strategy's own, whatever still differs."""
-        self.journal.update(
-            record.id, at=self.world.clock.now(), status=Status.ROLLBACK_IN_PROGRESS, message=why
-        )
+        self._book.note(record.id, status=Status.ROLLBACK_IN_PROGRESS, message=why)
         self._tell(record, "rollback", {"why": why})
         self.ears = self.ears or Ears(self.journal, record.id)
         self.ears.returning()
@@ -215,8 +212,7 @@ class Embedded:
         effects = self._effects(
             strategy, order.release, initial, outage=order.outage, urgent=urgent, stands=stands
         )
-        done = {e.run for e in self.journal.entries(record.id) if e.run != "deploy"}
-        calls = Calls(self._run(record, f"rollback {len(done) + 1}", effects))
+        calls = Calls(self._run(record, f"rollback {self._book.rollbacks(record.id) + 1}", effects))
         try:
             if later:
                 self._bring_up(initial, calls)
@@ -242,7 +238,7 @@ class Embedded:
         """
         live = initial.live
         captured = sum(initial.slot(live).wanted.values()) if live else 0
-        for entry in self.journal.entries(record.id):
+        for entry in self._book.entries(record.id):
             asked = entry.value if entry.mark is Mark.INTENT and entry.op in ("converge", "retire") else None
             if not isinstance(asked, Mapping) or asked["slot"] != live:
                 continue
@@ -317,7 +313,15 @@ class Embedded:
 
     def _run(self, record: Record, name: str, effects: Effects) -> Run:
         clock = self.world.clock
-        return Run(self.journal, record.id, name, effects=effects, clock=clock, logger=self._logger(record))
+        return Run(
+            self.journal,
+            record.id,
+            name,
+            effects=effects,
+            clock=clock,
+            logger=self._logger(record),
+            way_back=name != "deploy",
+        )
 
     def _context(self, order: Order, initial: Snapshot, calls: Calls, record: Record) -> Context[Any]:
         facts: Facts[Any] = Facts(
@@ -332,16 +336,13 @@ class Embedded:
     def _hear(self, kind: str, data: Mapping[str, Json]) -> None:
         """What effects tell goes to the listener; what another process may ask for, beside the journal."""
         self.listener(kind, data)
-        now = self.world.clock.now()
         if kind in ("paused", "continued") and self._current:
             status = Status.PAUSED if kind == "paused" else Status.IN_PROGRESS
-            self.journal.update(self._current, at=now, status=status, message=str(data.get("reason", "")))
-        if (
-            kind in ("step", "split", "evidence", "waiting", "paused", "restoring", "health")
-            and self._current
-        ):
+            self._book.note(self._current, status=status, message=str(data.get("reason", "")))
+        kept = ("step", "split", "evidence", "waiting", "paused", "restoring", "health")
+        if kind in kept and self._current:
             self._seen = {**self._seen, kind: dict(data)}
-            self.journal.checkpoint(self._current, self._seen, at=now)
+            self._book.checkpoint(self._current, self._seen)
 
     def _tell(self, record: Record, kind: str, data: Mapping[str, Json]) -> None:
         self._current = record.id
@@ -352,10 +353,8 @@ class Embedded:
 
     def _end(self, record: Record, status: Status, message: str, snapshot: Snapshot | None = None) -> Outcome:
         code = EXIT_CODES[status]
-        now = self.world.clock.now()
-        self.journal.update(record.id, at=now, status=status, message=message, exit_code=code)
-        if self.ears:
-            self.ears.dismiss(status.value)
+        self._book.note(record.id, status=status, message=message, exit_code=code)
+        self._book.dismiss(record.id, status.value)
         self._tell(record, "finished", {"status": status.value, "message": message, "exit_code": code})
         return Outcome(
             deployment=record.id, status=status, message=message, exit_code=code, snapshot=snapshot
@@ -375,7 +374,7 @@ class Embedded:
         for record in records:
             if record.status.final:
                 continue
-            if self._promoted(record) and record.status is Status.IN_PROGRESS:
+            if self._book.promoted(record.id) and record.status is Status.IN_PROGRESS:
                 # It was a success before its driver died: what it still had to do hurts nobody.
                 self._end(record, Status.SUCCESSFUL, f"{record.version} serves; its driver died afterwards")
             else:

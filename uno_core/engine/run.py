@@ -7,12 +7,20 @@ on the disk. What was recorded is answered from the record, and never performed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from uno_core.clock import Clock
 from uno_core.contracts.services import Logger
 from uno_core.effects.perform import Effects
-from uno_core.errors import Aborted, Breach, Nondeterminism, PluginError, UnoError, error_from_json
+from uno_core.errors import (
+    Aborted,
+    Breach,
+    Nondeterminism,
+    PluginError,
+    StateError,
+    UnoError,
+    error_from_json,
+)
 from uno_core.journal.records import Entry, Mark
 from uno_core.journal.sqlite import Journal
 from uno_core.model import Analysis, Json
@@ -31,15 +39,18 @@ class Run:
         effects: Effects,
         clock: Clock,
         logger: Logger,
+        way_back: bool = False,
     ) -> None:
+        """`way_back`: a run that goes on without a journal that cannot be written, rather than not at all."""
         self._journal = journal
         self._deployment = deployment
         self._name = name
         self._effects = effects
         self._clock = clock
         self._logger = logger
+        self._way_back = way_back
         self._recorded: dict[int, dict[Mark, Entry]] = {}
-        for entry in journal.entries(deployment, name):
+        for entry in self._read():
             self._recorded.setdefault(entry.seq, {})[entry.mark] = entry
 
     def call(self, seq: int, op: str, arguments: Mapping[str, Json]) -> Json:
@@ -79,6 +90,14 @@ class Run:
         self._append(seq, Mark.RESULT, attempt, op, fp, value=value)
         return value
 
+    def _read(self) -> Sequence[Entry]:
+        try:
+            return self._journal.entries(self._deployment, self._name)
+        except StateError:
+            if not self._way_back:
+                raise
+            return ()
+
     def _append(
         self,
         seq: int,
@@ -101,7 +120,13 @@ class Run:
             error=error,
             at=self._clock.now(),
         )
-        self._journal.append(self._deployment, entry)
+        try:
+            self._journal.append(self._deployment, entry)
+        except StateError as problem:
+            if not self._way_back:
+                raise
+            # A full disk must not keep the traffic at a bad release.
+            self._logger.warning("the way back goes on unrecorded", op=op, problem=str(problem))
         self._logger.debug("journal", run=self._name, seq=seq, mark=mark.value, op=op)
 
     def _differs(self, seq: int, entry: Entry, op: str, arguments: Mapping[str, Json]) -> Nondeterminism:
