@@ -197,7 +197,7 @@ class Context(Generic[O]):
                 found=report.reason,
                 expected=f"every target healthy within {timeout:g} s",
                 where=f"release {self.release} in {slot}",
-                remedy="look at the instances' logs; the release got no traffic that it did not have before",
+                remedy="look at the instances' logs",
             )
         return report
 

@@ -156,7 +156,8 @@ class Registry:
         near = difflib.get_close_matches(name, known, n=1)
         ways = [f"did you mean {near[0]}?"] if near else []
         ways += [f"{name} is the name of a {other[0]}"] if other else []
-        ways += [f"pip install {ours}"]
+        # Never beside a near name: a typo must not be installed.
+        ways += [] if near else [f"pip install {ours}"]
         ways += [f"mend {p.distribution}, which is {p.status}: {p.reason}" for p in out]
         return ConfigError(
             f"there is no {what.words} {name}",

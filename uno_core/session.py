@@ -70,6 +70,7 @@ class Session(Assembly):
     def choose(self) -> Choice:
         """The strategy, and why it is this one."""
         infos = dict(self.registry.infos(StrategyInfo))
+        self._check_sections(list(infos))
         asked = self.config.strategy
         where = self.config.where("strategy")
         if asked:
@@ -91,6 +92,18 @@ class Session(Assembly):
             capabilities=self.world.capabilities,
             evidence=judged,
         )
+
+    def _check_sections(self, installed: Sequence[str]) -> None:
+        """A misspelt name under `strategies` would silently drop the options that stand below it."""
+        for name in self.config.strategies:
+            if name not in installed and name != self.config.strategy and (near := nearest(name, installed)):
+                raise ConfigError(
+                    f"there is no strategy {name}",
+                    found=f"strategies.{name}",
+                    expected="one of " + ", ".join(installed),
+                    where=self.config.where(f"strategies.{name}"),
+                    remedy=near,
+                )
 
     def _check_thresholds(self, info: StrategyInfo, options: Any) -> None:
         metrics = [metric for bounds in _thresholds(options) for metric in bounds]
@@ -293,7 +306,9 @@ class Session(Assembly):
                 f"no deployment of {record.application} is under way",
                 found=f"{record.id} is {record.status.value}"
                 + ("" if record.status.final else ", and nobody drives it"),
-                remedy="uno rollback takes the last one back" if kind == "abort" else "uno deploy begins one",
+                remedy="uno rollback takes the last one back"
+                if kind == "abort" or not record.status.final
+                else "uno deploy begins one",
             )
         return record, self.journal.signal(record.id, kind, payload, by=by, at=self.clock.now())
 

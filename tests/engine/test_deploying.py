@@ -381,3 +381,12 @@ def _r(version):
     from uno_core import Release
 
     return Release(version)
+
+
+def test_a_wait_that_is_prolonged_says_why_and_how_long_at_the_most():
+    stage = judged(policy=Policy(evidence=600))
+    stage.deploy(Scripted(lambda c: switch(c, seconds=60, thresholds=ERRORS)), "v2")
+    told = stage.happened("prolonged")
+    assert len(told) == 10
+    assert "no data yet" in told[0].data["reason"]
+    assert told[0].data["gives_up_in"] == 600

@@ -84,7 +84,7 @@ def test_a_name_is_found_by_its_kind():
     assert registry.infos(PlatformInfo) == {}
 
 
-def test_an_unknown_name_tells_the_nearest_and_what_to_install():
+def test_an_unknown_name_tells_the_nearest():
     registry = Registry.of(strategy("canary"), strategy("rolling"))
     with pytest.raises(ConfigError) as caught:
         registry.find(StrategyInfo, "canari", where="uno.yaml:3")
@@ -92,7 +92,7 @@ def test_an_unknown_name_tells_the_nearest_and_what_to_install():
     assert (error.found, error.where) == ("canari", "uno.yaml:3")
     assert error.expected == "one of canary, rolling"
     assert "did you mean canary?" in error.remedy
-    assert "pip install uno-strategy-canari" in error.remedy
+    assert "pip install" not in error.remedy  # a typo must not be installed
 
 
 def test_a_name_of_another_kind_is_told():

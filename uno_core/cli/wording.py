@@ -36,9 +36,10 @@ def lasting(seconds: float) -> str:
 
 
 def clock(at: datetime | str) -> str:
-    """A time of today, in the zone of whoever reads it."""
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return moment.astimezone().strftime("%H:%M:%S")
+    """A time in the zone of whoever reads it; with its date where that is not today's."""
+    moment = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone()
+    today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
 
 
 def day(at: datetime) -> str:
@@ -114,6 +115,10 @@ def _health(d: Any) -> str:
     return f"{d['slot']}: " + ("healthy" if d["healthy"] else f"not healthy: {d['reason']}")
 
 
+def _prolonged(d: Any) -> str:
+    return f"waiting on for evidence, {round(d['gives_up_in'])} s more at the longest: {d['reason']}"
+
+
 def _waiting(d: Any) -> str:
     return f"waiting until {clock(d['until'])}, " + ("watched" if d["watched"] else "not watched")
 
@@ -131,6 +136,7 @@ _LINES: Mapping[str, Callable[[Any], str]] = {
     "split_written": lambda d: f"traffic asked for: {split(d['split'])}",
     "split": lambda d: f"traffic: {split(d['split'])}",
     "waiting": _waiting,
+    "prolonged": _prolonged,
     "evidence": lambda d: f"evidence: {evidence(d['analysis'])}",
     "paused": gate,
     "continued": lambda d: f"goes on, promoted by {d['by'] or 'nobody'}",

@@ -304,8 +304,10 @@ class _Loader:
         if "application" not in root.entries:
             self._mistakes.add(
                 "the application has no name",
-                where=root.where,
-                remedy="write application: NAME into the file, or give --app-name NAME",
+                where=root.where if self._file else f"there is no {DEFAULT_FILE} in {Path.cwd()}",
+                remedy="write application: NAME into the file, or give --app-name NAME"
+                if self._file
+                else "name the file with --config-file FILE, or give --app-name NAME",
             )
         settings = evolve(root, entries={k: v for k, v in root.entries.items() if k in _SETTINGS})
         strategy = root.entries.get("strategy")

@@ -189,7 +189,7 @@ def wait(
     """
     analysis: Analysis | None = None
     limit = world.policy.evidence
-    late = 0.0
+    late, told = 0.0, 0.0
     while True:
         attention.check()
         if watch is not None:
@@ -203,6 +203,10 @@ def wait(
                 return analysis
             if late >= limit:
                 raise Breach(no_evidence(analysis, limit))
+            if late >= told:
+                # A wait that is prolonged looks hung where nobody says why, and until when.
+                told += 60.0
+                tell("prolonged", {"reason": analysis.reason, "gives_up_in": limit - late})
             began = world.clock.monotonic()
             world.clock.sleep(min(world.policy.look_every, limit - late), attention.waiting)
             late += world.clock.monotonic() - began

@@ -89,7 +89,9 @@ def demo(strategy: str, port: int, keep: bool) -> None:
     finally:
         if keep:
             _say(f"Still running at http://127.0.0.1:{port}/ - look at it, and end it:")
-            click.echo(f"    uno status --config-file {file}\n    uno local down --root {root / 'shop'}")
+            uno = f"{sys.executable} -m uno_core"
+            click.echo(f"    {uno} status --config-file {file}")
+            click.echo(f"    {uno} local down --root {root / 'shop'} && rm -r {root}")
         else:
             _uno("local", "down", "--root", str(root / "shop"), quiet=True)
             shutil.rmtree(root, ignore_errors=True)
