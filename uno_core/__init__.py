@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uno_core.clock import SystemClock as SystemClock
     from uno_core.config.options import option as option
     from uno_core.context import Context as Context
+    from uno_core.contracts.engine import EngineInfo as EngineInfo
     from uno_core.contracts.health import HealthCheck as HealthCheck
     from uno_core.contracts.health import HealthCheckInfo as HealthCheckInfo
     from uno_core.contracts.health import Target as Target
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.metrics import NoData as NoData
     from uno_core.contracts.metrics import Query as Query
     from uno_core.contracts.platform import Capabilities as Capabilities
+    from uno_core.contracts.platform import Marking as Marking
     from uno_core.contracts.platform import Platform as Platform
     from uno_core.contracts.platform import PlatformInfo as PlatformInfo
     from uno_core.contracts.platform import Retiring as Retiring
@@ -38,6 +40,15 @@ if TYPE_CHECKING:
     from uno_core.contracts.services import Logger as Logger
     from uno_core.contracts.services import Secrets as Secrets
     from uno_core.contracts.services import Services as Services
+    from uno_core.contracts.state import Driver as Driver
+    from uno_core.contracts.state import Entry as Entry
+    from uno_core.contracts.state import Lease as Lease
+    from uno_core.contracts.state import Lock as Lock
+    from uno_core.contracts.state import Mark as Mark
+    from uno_core.contracts.state import Record as Record
+    from uno_core.contracts.state import Signal as Signal
+    from uno_core.contracts.state import StateStore as StateStore
+    from uno_core.contracts.state import StateStoreInfo as StateStoreInfo
     from uno_core.contracts.strategy import DeploymentStrategy as DeploymentStrategy
     from uno_core.contracts.strategy import Guide as Guide
     from uno_core.contracts.strategy import StrategyInfo as StrategyInfo
@@ -45,10 +56,12 @@ if TYPE_CHECKING:
     from uno_core.errors import Drift as Drift
     from uno_core.errors import Forbidden as Forbidden
     from uno_core.errors import Locked as Locked
+    from uno_core.errors import LockLost as LockLost
     from uno_core.errors import NotReady as NotReady
     from uno_core.errors import PlatformError as PlatformError
     from uno_core.errors import PluginError as PluginError
     from uno_core.errors import Refused as Refused
+    from uno_core.errors import StateError as StateError
     from uno_core.errors import SwitchTimeout as SwitchTimeout
     from uno_core.errors import Throttled as Throttled
     from uno_core.errors import Unanswered as Unanswered
@@ -82,6 +95,8 @@ if TYPE_CHECKING:
     from uno_core.model import same_split as same_split
     from uno_core.model import share as share
     from uno_core.model import whole as whole
+    from uno_core.wire import from_json as from_json
+    from uno_core.wire import to_json as to_json
 
 __version__ = "0.1.0"
 
@@ -89,18 +104,23 @@ _HOMES = {
     "clock": ("Clock", "SystemClock"),
     "config.options": ("option",),
     "context": ("Context",),
+    "contracts.engine": ("EngineInfo",),
     "contracts.health": ("HealthCheck", "HealthCheckInfo", "Target"),
     "contracts.judge": ("Judge", "JudgeInfo", "Window"),
     "contracts.metrics": ("Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query"),
     "contracts.platform": (
-        "Capabilities", "Platform", "PlatformInfo", "Retiring", "Router", "RouterState", "Workload",
-        "WorkloadState",
+        "Capabilities", "Marking", "Platform", "PlatformInfo", "Retiring", "Router", "RouterState",
+        "Workload", "WorkloadState",
     ),
     "contracts.services": ("Info", "Logger", "Secrets", "Services"),
+    "contracts.state": (
+        "Driver", "Entry", "Lease", "Lock", "Mark", "Record", "Signal", "StateStore", "StateStoreInfo",
+    ),
     "contracts.strategy": ("DeploymentStrategy", "Guide", "StrategyInfo"),
     "errors": (
-        "ConfigError", "Drift", "Forbidden", "Locked", "NotReady", "PlatformError", "PluginError", "Refused",
-        "SwitchTimeout", "Throttled", "Unanswered", "Unhealthy", "UnoError", "Unsupported",
+        "ConfigError", "Drift", "Forbidden", "LockLost", "Locked", "NotReady", "PlatformError", "PluginError",
+        "Refused", "StateError", "SwitchTimeout", "Throttled", "Unanswered", "Unhealthy", "UnoError",
+        "Unsupported",
     ),
     "hookspecs": ("hookimpl",),
     "model": (
@@ -108,6 +128,7 @@ _HOMES = {
         "HealthReport", "Instance", "Json", "Kind", "OnTimeout", "Probe", "Release", "Secret", "Slot",
         "SlotState", "Snapshot", "Split", "Status", "Verdict", "needed", "same_split", "share", "whole",
     ),
+    "wire": ("from_json", "to_json"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

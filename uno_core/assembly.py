@@ -5,6 +5,7 @@ Each part is made when it is first needed, so that `history` works where the pla
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,15 +22,17 @@ from uno_core.clock import Clock, SystemClock
 from uno_core.config import sections
 from uno_core.config.document import Choice as Section
 from uno_core.config.document import Config
+from uno_core.config.nodes import Scalar
 from uno_core.config.secrets import SystemSecrets
+from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheck, HealthCheckInfo
 from uno_core.contracts.judge import Judge, JudgeInfo
 from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
+from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.effects.world import Policy, World
 from uno_core.errors import ConfigError, Unsupported
-from uno_core.journal.sqlite import Journal
 from uno_core.model import Bounds, Slot
 from uno_core.registry import Registry
 
@@ -76,20 +79,68 @@ class Assembly:
 
     @cached_property
     def state_dir(self) -> Path:
-        """Where journal and locks lie: as configured, where the platform keeps them, or the user's own."""
+        """Where files of this machine lie: where the platform keeps its own, or the user's."""
         return (
-            self.config.state.directory
-            or self.platform_info.state_dir(self.platform_options)
+            self.platform_info.state_dir(self.platform_options)
             or platformdirs.user_state_path("uno") / self.config.application.key
         )
 
     @cached_property
-    def journal(self) -> Journal:
-        return Journal(self.state_dir / "journal.db")
+    def store_info(self) -> StateStoreInfo:
+        """Raises ConfigError where nobody registers the state store that is named."""
+        section = self.config.state
+        if section is None or "://" not in section.name:
+            name = section.name if section and section.name else "file"
+            return self.registry.find(StateStoreInfo, name, where=section.where if section else "")
+        scheme = section.name.partition("://")[0]
+        infos = self.registry.infos(StateStoreInfo).values()
+        for info in infos:
+            if scheme in info.schemes:
+                return info
+        known = sorted({s for info in infos for s in info.schemes})
+        raise ConfigError(
+            f"no state store answers for {scheme}://",
+            found=section.name,
+            expected="a URL of " + ", ".join(known) if known else "an installed state store",
+            where=section.where,
+            remedy=f"pip install uno-state-{scheme}",
+        )
 
-    @property
-    def locks(self) -> Path:
-        return self.state_dir / "locks"
+    @cached_property
+    def store(self) -> StateStore:
+        """Where journals, signals and leases live; not connected yet."""
+        info, section = self.store_info, self.config.state or Section(name="file")
+        self._check_outlives(info)
+        if "://" in section.name:
+            url = Scalar(text=section.name, where=section.where, plain=False)
+            section = evolve(section, options=section.options.with_entry("url", url))
+        options = sections.options(section.options, info, self.registry, "state")
+        made: StateStore = self.registry.build(info, options, self.services)
+        return made
+
+    @cached_property
+    def engine_info(self) -> EngineInfo:
+        """Raises ConfigError where nobody registers the engine that is named."""
+        section = self.config.engine or Section(name="embedded")
+        return self.registry.find(EngineInfo, section.name, where=section.where)
+
+    @cached_property
+    def engine_options(self) -> Any:
+        section = self.config.engine or Section(name="embedded")
+        return sections.choice_options(section, self.engine_info, self.registry)
+
+    def _check_outlives(self, info: StateStoreInfo) -> None:
+        """A CI runner's disk dies with it; what it deployed elsewhere does not."""
+        here = self.platform_info.state_dir(self.platform_options) is not None
+        if info.remote or here or self.config.state is not None or not os.environ.get("CI"):
+            return
+        raise ConfigError(
+            "the state would be kept on this CI runner, and be gone with it",
+            found="no `state:` in the configuration, and CI is set",
+            expected="a state store that outlives the runner",
+            where=str(self.config.file or "the command line"),
+            remedy="state: postgresql://…, or `state: file` where this disk stays",
+        )
 
     @cached_property
     def services(self) -> Services:
@@ -248,8 +299,8 @@ class Assembly:
                 platform.close()
         elif "platform" in made:
             self.platform.close()
-        if "journal" in made:
-            self.journal.close()
+        if "store" in made:
+            self.store.close()
 
 
 def _half(half: Any, info: PlatformInfo, what: str) -> Any:

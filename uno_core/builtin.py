@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from attrs import frozen
 
 from uno_core.analysis.windows import together
 from uno_core.config.options import option
+from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.judge import JudgeInfo, Window
 from uno_core.contracts.metrics import Figures
 from uno_core.contracts.services import Services
+from uno_core.contracts.state import StateStoreInfo
 from uno_core.hookspecs import hookimpl
 from uno_core.model import Bounds, Finding, Verdict
 
@@ -171,5 +175,47 @@ def uno_register_judges() -> list[JudgeInfo]:
             summary="holds each metric against a fixed least and greatest value",
             load=lambda: ThresholdJudge,
             options=lambda: ThresholdOptions,
+        )
+    ]
+
+
+@frozen(kw_only=True)
+class FileOptions:
+    """Where the files of the state store `file` are."""
+
+    directory: Path | None = option(default=None, help="where journal and locks are; a local disk, no NFS")
+
+
+def _file_store() -> type[Any]:
+    from uno_core.journal.sqlite import FileStore
+
+    return FileStore
+
+
+def _embedded() -> type[Any]:
+    from uno_core.engine.port import EmbeddedEngine
+
+    return EmbeddedEngine
+
+
+@hookimpl
+def uno_register_engines() -> list[EngineInfo]:
+    """The engine that drives in this process, the default."""
+    return [
+        EngineInfo(
+            name="embedded", summary="this process drives, another one resumes where it died", load=_embedded
+        )
+    ]
+
+
+@hookimpl
+def uno_register_state_stores() -> list[StateStoreInfo]:
+    """State in files of one machine, the default."""
+    return [
+        StateStoreInfo(
+            name="file",
+            summary="one SQLite file and the kernel's locks, for one machine and a local disk",
+            load=_file_store,
+            options=lambda: FileOptions,
         )
     ]

@@ -17,7 +17,17 @@ from attrs import frozen
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.services import Logger
 from uno_core.contracts.strategy import O
-from uno_core.errors import Refused, Suspend, Unhealthy, Unwind
+from uno_core.errors import (
+    Drift,
+    LockLost,
+    Nondeterminism,
+    Refused,
+    StateError,
+    Suspend,
+    Unhealthy,
+    UnoError,
+    Unwind,
+)
 from uno_core.model import (
     Analysis,
     Application,
@@ -34,6 +44,7 @@ from uno_core.model import (
     Split,
     whole,
 )
+from uno_core.rules import protects
 from uno_core.wire import counts_to_json, from_json, to_json
 
 
@@ -44,24 +55,31 @@ class Port(Protocol):
         """Perform call number `seq`, or answer it from the journal. Raises UnoErrors and Unwinds."""
 
 
+_FATAL = (Drift, LockLost, Nondeterminism, StateError)
+"""After these a strategy is not asked what it makes of it: nothing more may be written, or recorded."""
+
+
 class Calls:
     """Numbers the calls of one run. Unwound once, it is dead: nothing more passes."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self._seq = 0
-        self.unwound: Unwind | None = None
+        self.unwound: Unwind | UnoError | None = None
 
     def __call__(self, op: str, **arguments: Json) -> Any:
-        if self.unwound is not None:
-            # Whatever an `except` or a `finally` of the strategy tries now, nothing more happens.
-            raise Suspend("the deployment no longer listens to this strategy")
+        self._refuse_dead()
         seq, self._seq = self._seq, self._seq + 1
         try:
             return self._port.call(seq, op, arguments)
-        except Unwind as unwound:
+        except (Unwind, *_FATAL) as unwound:
             self.unwound = unwound
             raise
+
+    @protects("a strategy that was unwound does nothing more, whatever its `except` and `finally` try")
+    def _refuse_dead(self) -> None:
+        if self.unwound is not None:
+            raise Suspend("the deployment no longer listens to this strategy")
 
 
 @frozen(kw_only=True)

@@ -16,11 +16,13 @@ from packaging.requirements import Requirement
 
 import uno_core
 from uno_core import hookspecs
+from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheckInfo
 from uno_core.contracts.judge import JudgeInfo
 from uno_core.contracts.metrics import MetricProviderInfo
 from uno_core.contracts.platform import PlatformInfo
 from uno_core.contracts.services import Info
+from uno_core.contracts.state import StateStoreInfo
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.entrypoints import CORE, Entry, disabled, normalized
 
@@ -33,10 +35,13 @@ class PluginKind(StrEnum):
     HEALTH = "health"
     METRICS = "metrics"
     JUDGE = "judge"
+    ENGINE = "engine"
+    STATE = "state"
 
     @property
     def words(self) -> str:
-        return {"health": "health check", "metrics": "metric provider"}.get(self.value, self.value)
+        longer = {"health": "health check", "metrics": "metric provider", "state": "state store"}
+        return longer.get(self.value, self.value)
 
 
 _HOOKS: Mapping[str, tuple[PluginKind, type[Info]]] = {
@@ -45,6 +50,8 @@ _HOOKS: Mapping[str, tuple[PluginKind, type[Info]]] = {
     "uno_register_health_checks": (PluginKind.HEALTH, HealthCheckInfo),
     "uno_register_metric_providers": (PluginKind.METRICS, MetricProviderInfo),
     "uno_register_judges": (PluginKind.JUDGE, JudgeInfo),
+    "uno_register_engines": (PluginKind.ENGINE, EngineInfo),
+    "uno_register_state_stores": (PluginKind.STATE, StateStoreInfo),
 }
 
 

@@ -8,6 +8,7 @@ returns when the error ends a command before anything was rolled back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import ClassVar
 
 from uno_core.model import Analysis, Json
@@ -187,7 +188,26 @@ class Unwind(BaseException):
 
 
 class Suspend(Unwind):
-    """The driver stops here; the deployment stays resumable."""
+    """The driver stops here; the deployment stays resumable.
+
+    exit_code: what the command returns. until: when there is something to do again, on the wall
+    clock; None where a person decides.
+    """
+
+    def __init__(self, why: str, *, exit_code: int = 130, until: datetime | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.exit_code = exit_code
+        self.until = until
+
+
+class Stopped(Unwind):
+    """A person wants everything left where it is: nothing more is written."""
+
+    def __init__(self, reason: str, *, signal: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.signal = signal
 
 
 class Breach(Unwind):
@@ -199,9 +219,10 @@ class Breach(Unwind):
 
 
 class Aborted(Unwind):
-    """A person asked for the way back."""
+    """A person asked for the way back; `signal` is the word to be answered once it is recorded."""
 
-    def __init__(self, reason: str, by: str = "") -> None:
+    def __init__(self, reason: str, by: str = "", *, signal: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.by = by
+        self.signal = signal

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from uno_core.contracts.engine import EngineInfo
     from uno_core.contracts.health import HealthCheckInfo
     from uno_core.contracts.judge import JudgeInfo
     from uno_core.contracts.metrics import MetricProviderInfo
     from uno_core.contracts.platform import PlatformInfo
+    from uno_core.contracts.state import StateStoreInfo
     from uno_core.contracts.strategy import StrategyInfo
 
 PROJECT = "uno"
@@ -84,4 +86,29 @@ def uno_register_judges() -> list[JudgeInfo]:  # type: ignore[empty-body]  # a s
         @uno_core.hookimpl
         def uno_register_judges():
             return [JudgeInfo(name="strict", summary="No error at all", load=load_judge)]
+    """
+
+
+@hookspec
+def uno_register_engines() -> list[EngineInfo]:  # type: ignore[empty-body]  # a specification
+    """The engines of this plugin, chosen by `engine:`; uno's own `embedded` comes through this hook too.
+
+    Example::
+
+        @uno_core.hookimpl
+        def uno_register_engines():
+            return [EngineInfo(name="temporal", summary="Many machines", load=load_engine)]
+    """
+
+
+@hookspec
+def uno_register_state_stores() -> list[StateStoreInfo]:  # type: ignore[empty-body]  # a specification
+    """The state stores of this plugin, chosen by `state:`; uno's own `file` comes through this hook too.
+
+    Example::
+
+        @uno_core.hookimpl
+        def uno_register_state_stores():
+            return [StateStoreInfo(name="redis", summary="Our Redis", load=load_store,
+                                   schemes=frozenset({"redis"}), remote=True)]
     """

@@ -169,7 +169,7 @@ class Snapshot:
     `split` is what the control plane holds, `in_force` what traffic follows; a difference is
     propagation. `size` is the number of instances the application is to have when one slot
     carries everything. `captured` is opaque JSON of each half of the platform, which its
-    `restore` takes back unchanged.
+    `restore` takes back unchanged. `mark` is what an unfinished deployment left beside the routing.
     """
 
     slots: Mapping[Slot, SlotState]
@@ -177,6 +177,7 @@ class Snapshot:
     in_force: Split
     size: int
     captured: Mapping[str, Json] = field(factory=dict)
+    mark: Json = None
 
     def slot(self, slot: Slot) -> SlotState:
         return self.slots.get(slot, EMPTY)
@@ -198,7 +199,12 @@ class Snapshot:
 
     @property
     def settled(self) -> bool:
-        """One slot carries everything, with ready instances of one release; or nothing was ever routed."""
+        """One slot carries everything, with ready instances of one release; or nothing was ever routed.
+
+        A mark of an unfinished deployment unsettles both.
+        """
+        if self.mark is not None:
+            return False
         if not self.serving:
             return True
         state = self.slot(self.serving[0])

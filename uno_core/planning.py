@@ -179,7 +179,7 @@ def plan(
 def _raise_impossible(stage: Stage, deployment: str) -> None:
     """Raise what the platform cannot do at all, rather than plan a deployment that would go back."""
     impossible = (ConfigError.code, Unsupported.code)
-    for entry in stage.journal.entries(deployment, "deploy"):
+    for entry in stage.store.entries(deployment, "deploy"):
         if entry.error is not None and entry.error["code"] in impossible:
             raise error_from_json(entry.error)
 

@@ -7,8 +7,10 @@ why, and whatever a plugin raises that is no UnoError is wrapped with the plugin
 from __future__ import annotations
 
 import difflib
+import hashlib
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
@@ -171,6 +173,14 @@ class Registry:
         """Who registered a record, for messages: distribution and version."""
         mine = (str(p) for p in self.plugins for c in p.registrations if c.info is info)
         return next(mine, "a plugin that is not registered")
+
+    def code(self, info: Info) -> str:
+        """A short hash of the source of what a record stands for; empty where it cannot be read."""
+        try:
+            source = inspect.getsource(sys.modules[self.load(info).__module__])
+        except (OSError, TypeError, KeyError):
+            return ""
+        return hashlib.sha256(source.encode()).hexdigest()[:12]
 
     @contextmanager
     def guard(self, info: Info, doing: str) -> Iterator[None]:

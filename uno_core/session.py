@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import attrs
@@ -12,16 +13,26 @@ from uno_core.assembly import Assembly
 from uno_core.config import sections
 from uno_core.config.mistakes import nearest
 from uno_core.context import Context
+from uno_core.contracts.engine import EXIT_CODES, Listener, Order, Outcome, nobody
 from uno_core.contracts.services import Info
+from uno_core.contracts.state import Record, StateStore
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
+from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
-from uno_core.engine.order import Listener, Order, Outcome, nobody
-from uno_core.errors import ConfigError, StateError, Unsettled
-from uno_core.journal.lock import FileLock
-from uno_core.journal.records import Mark, Record
+from uno_core.engine.port import Driving, Engine
+from uno_core.engine.recorded import Recorded
+from uno_core.engine.tenure import Tenure, next_turn
+from uno_core.errors import ConfigError, Locked, StateError, Unsettled
+from uno_core.journal.lock import describe, this_process, who
 from uno_core.model import Bounds, DeploymentResult, Json, Release, Slot, Status
 from uno_core.planning import Choice, Plan, already, choose, plan
 from uno_core.wire import from_json, to_json
+
+ANSWER = 5.0
+"""Seconds that a driver has to answer before it is said not to."""
+
+RESERVED = 3600.0
+"""Seconds for which the next turn is reserved at the longest, where a reservation expires at all."""
 
 
 @frozen(kw_only=True)
@@ -43,10 +54,10 @@ class Restoring(DeploymentStrategy[Any]):
 
 @define(slots=False)
 class Session(Assembly):
-    """One application in one environment. `engine` is there while a deployment is driven."""
+    """One application in one environment. `ears` are there while a deployment is driven here."""
 
     listener: Listener = nobody
-    engine: Embedded | None = field(init=False, default=None)
+    ears: Ears | None = field(init=False, default=None)
 
     def target(self) -> Target:
         """Everything that a deployment needs, read and checked. Raises ConfigError and PluginError."""
@@ -158,26 +169,68 @@ class Session(Assembly):
             yield "an outage: the old release stops before the new one starts"
 
     def deploy(
-        self, reason: str = "", target: Target | None = None, *, stable: Slot | None = None
+        self,
+        reason: str = "",
+        target: Target | None = None,
+        *,
+        stable: Slot | None = None,
+        patient: bool = True,
+        supersede: bool = False,
     ) -> Outcome:
         """Deploy what is configured; `target` where that was read already.
 
-        `stable` names the slot that counts as live where the world is not settled. Raises before
-        anything is touched; afterwards every end is an Outcome.
+        stable: the slot that counts as live where the world is not settled. patient: whether gates
+        are waited at. supersede: what is under way goes back first, and nobody slips in between.
+        Raises before anything is touched; afterwards every end is an Outcome.
         """
         target = target or self.target()
-        if stable is None:
-            # A rehearsal: what cannot work here is refused before anything is touched.
-            try:
-                self.plan(target)
-            except Unsettled:
-                pass  # the engine says so itself, once it knows that nobody else is at work
-        order = evolve(self._order(target, reason), stable=stable)
-        self.engine = Embedded(
-            journal=self.journal, world=self.world, locks=self.locks, listener=self.listener
-        )
+        with self._next_turn() if supersede else nullcontext():
+            if supersede:
+                self._end_what_runs(target)
+            if stable is None:
+                # A rehearsal: what cannot work here is refused before anything is touched.
+                try:
+                    self.plan(target)
+                except Unsettled:
+                    pass  # the engine says so itself, once it knows that nobody else is at work
+            order = evolve(self._order(target, reason), stable=stable)
+            return self._driving(patient=patient).deploy(
+                order, already=lambda now: already(now, target.release)
+            )
 
-        return self.engine.deploy(order, already=lambda now: already(now, target.release))
+    def _driving(self, *, patient: bool = True) -> Driving:
+        def hearing(store: StateStore, deployment: str, tenure: Tenure) -> Ears:
+            self.ears = Ears(store, deployment, tenure=tenure, patient=patient)
+            return self.ears
+
+        engine: Engine = self.registry.build(self.engine_info, self.engine_options, self.services)
+        return engine.driving(self.world, self.store, self.listener, hearing)
+
+    @contextmanager
+    def _next_turn(self) -> Iterator[None]:
+        """Reserve the next turn, so that nobody begins between the end of what runs and us."""
+        key = next_turn(self.config.application.key)
+        lease = self.store.acquire(key, this_process(), ttl=RESERVED)
+        try:
+            yield
+        finally:
+            self.store.release(lease)
+
+    def _end_what_runs(self, target: Target) -> None:
+        """Have the deployment under way go back; raises Locked unless it is back afterwards."""
+        records = self.history(limit=1)
+        if not records or records[0].status.final:
+            return
+        record = records[0]
+        why = f"superseded by {target.release.version}"
+        outcome = self.take_back(record, why)
+        if outcome.status not in (Status.ROLLED_BACK, Status.FAILED):
+            raise Locked(
+                f"{record.id} did not go back: {target.release.version} is not deployed",
+                found=f"it is {outcome.status.value}: {outcome.message}",
+                expected=f"it is {Status.ROLLED_BACK.value}",
+                remedy="uno status shows what serves; uno rollback tries again",
+            )
 
     def _order(self, target: Target, reason: str) -> Order:
         options = target.options
@@ -198,7 +251,9 @@ class Session(Assembly):
         infos: list[Info] = [strategy, self.platform_info]
         if self.provider is not None:
             infos.append(self.provider[0])
-        return {info.name: self.registry.provider(info) for info in infos}
+        versions = {info.name: self.registry.provider(info) for info in infos}
+        # Of a strategy its very code counts: a resume asks it again what it asked before.
+        return {**versions, f"code of {strategy.name}": self.registry.code(strategy)}
 
     def last(self) -> Record:
         """The application's last deployment. Raises ConfigError where there is none."""
@@ -214,22 +269,59 @@ class Session(Assembly):
 
     def history(self, limit: int = 1000) -> Sequence[Record]:
         """The deployments of the application, the newest first; empty where there is no journal."""
-        if not (self.state_dir / "journal.db").exists():
+        if not self.store.exists():
             return ()
         application = self.config.application
-        return self.journal.list(
-            application=application.name, environment=application.environment, limit=limit
-        )
+        return self.store.list(application=application.name, environment=application.environment, limit=limit)
 
     def driven(self) -> bool:
         """Whether a living process drives a deployment of the application now."""
-        return FileLock(self.locks / f"{self.config.application.key}.lock").held()
+        return self.store.holder(self.config.application.key) is not None
 
-    def rollback(self, why: str) -> Outcome:
-        """Take the last deployment back to what served before it.
+    def resume(
+        self, id: str = "", *, reassert: bool = False, changed: bool = False, patient: bool = True
+    ) -> Outcome:
+        """Go on with a deployment that nobody drives, the last one where none is named.
 
-        An attempt that was rolled back by itself is passed over. Raises ConfigError where the last
-        one was taken back already, or none ever changed anything.
+        reassert: write uno's split over somebody else's. changed: go on although plugins are others
+        than it was begun with. Raises Locked, ConfigError and Nondeterminism, with nothing touched.
+        """
+        record = self.named(id) if id else self.last()
+        info = self.registry.find(StrategyInfo, record.strategy, where=record.id)
+        if not changed:
+            check_same_plugins(record, self._plugins(info))
+        target = self._recorded(record)
+        return self._driving(patient=patient).resume(
+            self._order(target, str(record.params.get("reason", ""))), record.id, reassert=reassert
+        )
+
+    def last_seen(self, record: Record) -> Json:
+        """What its driver saw last: step, split, evidence; without what only the next driver needs."""
+        seen = self.store.last_checkpoint(record.id)
+        return {k: v for k, v in seen.items() if k != "memo"} if isinstance(seen, Mapping) else None
+
+    def named(self, id: str) -> Record:
+        """A deployment by its id, or by its number alone. Raises ConfigError where there is none."""
+        records = self.history()
+        for record in records:
+            if record.id in (id, f"{self.config.application.key}-{id}"):
+                return record
+        raise ConfigError(
+            f"there is no deployment {id}",
+            found=id,
+            expected="one of " + ", ".join(r.id for r in records[:5])
+            if records
+            else "a deployment in the journal",
+            where=str(self.state_dir),
+            remedy="uno history lists them",
+        )
+
+    def rollback(self, why: str, *, take_over: bool = False) -> Outcome:
+        """Take the last deployment back to what served before it, in whatever state it is.
+
+        A living driver is asked to; `take_over` ends one that does not answer. An attempt that was
+        rolled back by itself is passed over. Raises ConfigError where the last one was taken back
+        already, or none ever changed anything.
         """
         record = self._to_take_back()
         if record.status in (Status.ROLLED_BACK, Status.FAILED):
@@ -238,6 +330,24 @@ class Session(Assembly):
                 found=record.message,
                 remedy="uno history shows all deployments; deploy the version that you want",
             )
+        return self.take_back(record, why, take_over=take_over)
+
+    def take_back(self, record: Record, why: str, *, take_over: bool = False) -> Outcome:
+        """Take one deployment back: by its driver where that lives, here otherwise.
+
+        Raises Locked where its driver does not answer, and is not to be taken over.
+        """
+        if not record.status.final and (driver := self.store.holder(self.config.application.key)):
+            if self._asked_to_go_back(record, why):
+                return self._followed(record)
+            if not take_over:
+                raise Locked(
+                    f"the driver of {record.id} does not answer",
+                    found=describe(driver.owner),
+                    expected=f"an answer within {ANSWER:g} s",
+                    remedy="`uno rollback --take-over` ends it and takes the application back;"
+                    " look first whether it only waits for a slow platform",
+                )
         try:
             target = self._recorded(record)
         except Exception as problem:  # noqa: BLE001 - the way back must not need what may be broken
@@ -247,10 +357,62 @@ class Session(Assembly):
                 problem=str(problem),
             )
             target = self._plain(record)
-        self.engine = Embedded(
-            journal=self.journal, world=self.world, locks=self.locks, listener=self.listener
+        return self._driving().rollback(self._order(target, why), record.id, why, take_over=take_over)
+
+    def _asked_to_go_back(self, record: Record, why: str) -> bool:
+        """Ask the driver; whether it answered in time, or the deployment has ended meanwhile."""
+        number = self.store.signal(record.id, "rollback", {"reason": why}, by=who(), at=self.clock.now())
+
+        def heard() -> bool:
+            if self.ended(record):
+                return True
+            now = self.store.get(record.id)
+            if now is not None and now.status is Status.ROLLBACK_IN_PROGRESS:
+                return True
+            return any(s.id == number and s.answer for s in self.store.signals(record.id, unanswered=False))
+
+        self.clock.sleep(ANSWER, heard)
+        return heard()
+
+    def ended(self, record: Record) -> bool:
+        """Whether it has ended, or nobody drives it any more."""
+        now = self.store.get(record.id)
+        return now is None or now.status.final or not self.driven()
+
+    def _followed(self, record: Record) -> Outcome:
+        """Wait until its own driver has taken it back, and say how that ended."""
+        limit = self.config.settings.rollback_timeout
+        self.clock.sleep(limit, lambda: self.ended(record))
+        now = self.store.get(record.id) or record
+        if not now.status.final:
+            raise Locked(
+                f"{record.id} is still {now.status.value}",
+                found="its driver is at work" if self.driven() else "its driver has died",
+                remedy="uno status shows it; `uno rollback` again, once nobody drives it",
+            )
+        return Outcome(
+            deployment=now.id,
+            status=now.status,
+            message=now.message,
+            exit_code=EXIT_CODES[now.status],
+            snapshot=self.world.observe(),
         )
-        return self.engine.rollback(self._order(target, why), record, why)
+
+    def tend(self, why: str) -> Outcome | None:
+        """Go on with what nobody drives, or take it back, as configured; and empty what is due.
+
+        None where there was no deployment to tend.
+        """
+        records = self.history(limit=1)
+        if not records or self.driven():
+            return None
+        record = records[0]
+        if record.status.final:
+            Embedded(store=self.store, world=self.world).tidy(self.config.application)
+            return None
+        if self.config.settings.tend == "rollback":
+            return self.take_back(record, why)
+        return self.resume(record.id, patient=False)
 
     def _to_take_back(self) -> Record:
         """The newest deployment that took effect: attempts that failed by themselves are passed over.
@@ -259,10 +421,7 @@ class Session(Assembly):
         """
         newest = self.last()
         for record in self.history():
-            entries = self.journal.entries(record.id, "deploy")
-            served = any(
-                e.op in ("verify", "promoted") and e.mark is Mark.RESULT and e.error is None for e in entries
-            )
+            served = Recorded(self.store.entries(record.id, "deploy")).served
             if served or not record.status.final or record.status not in (Status.ROLLED_BACK, Status.FAILED):
                 return record
         return newest
@@ -306,11 +465,31 @@ class Session(Assembly):
                 f"no deployment of {record.application} is under way",
                 found=f"{record.id} is {record.status.value}"
                 + ("" if record.status.final else ", and nobody drives it"),
-                remedy="uno rollback takes the last one back"
-                if kind == "abort" or not record.status.final
-                else "uno deploy begins one",
+                remedy="uno deploy begins one"
+                if record.status.final and kind != "abort"
+                else "uno rollback takes the last one back"
+                + ("" if record.status.final else ", uno resume goes on with it"),
             )
-        return record, self.journal.signal(record.id, kind, payload, by=by, at=self.clock.now())
+        return record, self.store.signal(record.id, kind, payload, by=by, at=self.clock.now())
+
+
+def check_same_plugins(record: Record, now: Mapping[str, str]) -> None:
+    """Raises ConfigError where a deployment was begun with other plugins than are installed now."""
+    then = record.plugins
+    others = [
+        f"{name}: {then.get(name, 'none')} then, {now.get(name, 'none')} now"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]
+    if others:
+        raise ConfigError(
+            f"{record.id} was begun with other plugins than are installed here",
+            found="; ".join(others),
+            expected="the same distributions and versions",
+            where=record.id,
+            remedy="install what it was begun with, or `uno resume --changed-plugins`: it stops where the"
+            " strategy asks for something else than before; or `uno rollback`",
+        )
 
 
 def _values(options: Any) -> Iterator[tuple[str, Any]]:

@@ -69,7 +69,7 @@ def test_a_file_is_read_for_one_environment(write):
     assert config.metrics.name == "prometheus"
     assert config.plugins == {"strategy.canary": "acme-canary"}
     assert (config.settings.rollback_timeout, config.settings.evidence_timeout) == (300, 1800)
-    assert config.state.name == "file"
+    assert config.state is None
     assert config.routed
     assert config.router is None
     assert config.file == Path("uno.yaml")
@@ -269,7 +269,6 @@ BAD = {
     "environments: {eu: {}}": "nobody knows what the environment eu is for",
     "uno: 2": "uno: 1",
     "environment: a/b": "environment is not what it has to be",
-    "state: platform": "one of file",
     "platform: {context: x}": "platform names nobody",
     "platform: [a]": "platform names nobody",
     "platform:": "platform names nobody",

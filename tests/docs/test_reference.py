@@ -26,8 +26,8 @@ from uno_core.config.document import Settings
 from uno_core.config.options import spec_of
 from uno_core.config.structure import fields_of
 from uno_core.config.values import write_duration
+from uno_core.contracts.engine import EXIT_CODES
 from uno_core.discovery import PluginStatus
-from uno_core.engine.order import EXIT_CODES
 from uno_core.errors import _tree
 from uno_core.registry import Registry
 

@@ -73,7 +73,7 @@ def test_a_platform_that_stays_broken_ends_in_an_outcome_that_names_it():
     outcome = stage.deploy(switched_then(stage, breaks), "v2")
     assert outcome.status is Status.ROLLBACK_FAILED
     assert "what serves could not be seen (SimulatedWorkload.observe failed" in outcome.message
-    assert stage.journal.list()[0].status is Status.ROLLBACK_FAILED
+    assert stage.store.list()[0].status is Status.ROLLBACK_FAILED
 
 
 def test_a_watch_that_breaks_does_not_end_a_way_back():
@@ -107,7 +107,7 @@ def test_an_abort_is_heard_while_the_platform_asks_for_patience():
         real = stage.platform.workload.observe
         stage.platform.workload.observe = failing(real, Throttled("slow down"), times=10**6)
         stage.clock.at(
-            30, lambda: stage.journal.signal("shop-test-1", "abort", {}, by="al", at=stage.clock.now())
+            30, lambda: stage.store.signal("shop-test-1", "abort", {}, by="al", at=stage.clock.now())
         )
         stage.clock.at(300, lambda: setattr(stage.platform.workload, "observe", real))
         context.deploy(Slot.GREEN, context.release, 4)

@@ -19,10 +19,11 @@ from uno_core import (
     whole,
 )
 from uno_core.builtin import ThresholdJudge, ThresholdOptions
+from uno_core.contracts.state import Mark
 from uno_core.effects.world import Policy
 from uno_core.errors import Breach, Unsettled, Unwind
 from uno_core.journal.lock import FileLock, this_process
-from uno_core.journal.records import Mark
+from uno_core.journal.sqlite import FileStore
 from uno_core.simulation.platform import Rules
 from uno_core.simulation.stage import FiguresNow, Stage
 
@@ -69,7 +70,7 @@ def test_the_same_release_again_is_a_deployment_of_its_own():
     stage = stage_with_v1()
     assert stage.deploy(Scripted(switch), "v2").status is Status.SUCCESSFUL
     assert stage.deploy(Scripted(switch), "v3").status is Status.SUCCESSFUL
-    assert [r.id for r in stage.journal.list()] == ["shop-test-2", "shop-test-1"]
+    assert [r.id for r in stage.store.list()] == ["shop-test-2", "shop-test-1"]
 
 
 @pytest.mark.parametrize("problem", [ValueError("mine"), SystemExit(0), Drift("x"), UnoError("y")])
@@ -90,13 +91,13 @@ def test_every_effect_is_announced_before_it_is_done():
     seen = []
 
     def look(split):
-        entries = stage.journal.entries("shop-test-1")
+        entries = stage.store.entries("shop-test-1")
         seen.append((entries[-1].op, entries[-1].mark))
 
     stage.platform.router.on_write = look
     outcome = stage.deploy(Scripted(switch), "v2")
     assert seen == [("set_traffic", Mark.INTENT)]
-    entries = stage.journal.entries(outcome.deployment)
+    entries = stage.store.entries(outcome.deployment)
     assert [(e.seq, e.mark) for e in entries] == [
         (n, mark) for n in range(len(entries) // 2) for mark in (Mark.INTENT, Mark.RESULT)
     ]
@@ -163,7 +164,7 @@ def test_two_slots_with_traffic_are_no_place_to_begin():
     with pytest.raises(Unsettled, match=r"blue has 70 % with v1 .*green has 30 % with v0") as caught:
         stage.deploy(Scripted(switch), "v2")
     assert caught.value.exit_code == 7
-    assert stage.journal.list() == []
+    assert stage.store.list() == []
 
 
 def test_a_person_may_name_the_stable_slot():
@@ -186,8 +187,8 @@ def test_a_broken_live_release_can_be_replaced():
 
 
 def test_the_lock_names_its_owner(tmp_path):
-    stage = stage_with_v1(locks=tmp_path)
-    lock = FileLock(tmp_path / "shop-test.lock")
+    stage = stage_with_v1(store=FileStore(path=tmp_path / "journal.db"))
+    lock = FileLock(tmp_path / "locks" / "shop-test.lock")
     lock.acquire(this_process())
     with pytest.raises(Locked, match=r"process \d+ on .* since ") as caught:
         stage.deploy(Scripted(switch), "v2")
@@ -208,8 +209,8 @@ def test_a_deployment_whose_driver_died_is_rolled_back_by_a_person():
         stage.deploy(Scripted(die), "v2")
     with pytest.raises(Locked, match="nobody drives it"):
         stage.deploy(Scripted(switch), "v3")
-    record = stage.journal.list()[0]
-    outcome = stage.engine().rollback(stage.order(Scripted(die), "v2"), record, "asked for")
+    record = stage.store.list()[0]
+    outcome = stage.engine().rollback(stage.order(Scripted(die), "v2"), record.id, "asked for")
     assert outcome.status is Status.ROLLED_BACK
     assert stage.world.observe().in_force == whole(Slot.BLUE)
     assert stage.deploy(Scripted(switch), "v3").status is Status.SUCCESSFUL
@@ -361,7 +362,7 @@ def test_a_method_of_the_strategy_is_an_effect():
 
     assert stage.deploy(Warm(script), "v2").status is Status.SUCCESSFUL
     assert answers == [{"warmed": "/"}]
-    assert stage.journal.entries("shop-test-1")[0].op == "call"
+    assert stage.store.entries("shop-test-1")[0].op == "call"
 
 
 def test_a_split_finer_than_the_platform_is_refused():

@@ -19,7 +19,7 @@ def stage_with_v1(**more):
 
 
 def say(stage, kind, **payload):
-    stage.journal.signal("shop-test-1", kind, payload, by="alice", at=stage.clock.now())
+    stage.store.signal("shop-test-1", kind, payload, by="alice", at=stage.clock.now())
 
 
 def gated(on_timeout=OnTimeout.ROLLBACK):
@@ -43,14 +43,14 @@ def test_a_gate_waits_for_a_person():
     stage = stage_with_v1()
     stage.clock.at(500, lambda: say(stage, "promote"))
     paused = []
-    stage.clock.at(400, lambda: paused.append(stage.journal.get("shop-test-1").status))
+    stage.clock.at(400, lambda: paused.append(stage.store.get("shop-test-1").status))
     strategy = gated()
     outcome = stage.deploy(strategy, "v2")
     assert outcome.status is Status.SUCCESSFUL
     assert paused == [Status.PAUSED]
     assert strategy.noted == "alice"
     assert stage.happened("continued")[0].at == 500
-    assert [s.answer for s in stage.journal.signals("shop-test-1", unanswered=False)] == ["promoted"]
+    assert [s.answer for s in stage.store.signals("shop-test-1", unanswered=False)] == ["promoted"]
 
 
 def test_a_promotion_before_the_gate_neither_ends_a_wait_nor_is_lost():
@@ -89,13 +89,13 @@ def test_a_word_that_comes_too_late_is_answered():
     stage.react = lambda event: say(stage, "abort") if event.kind == "promoted" else None
     outcome = stage.deploy(Scripted(switch), "v2")
     assert outcome.status is Status.SUCCESSFUL
-    answers = [s.answer for s in stage.journal.signals("shop-test-1", unanswered=False)]
+    answers = [s.answer for s in stage.store.signals("shop-test-1", unanswered=False)]
     assert answers == ["too late: the deployment is successful"]
 
 
 def roll_back(stage, version="v2"):
-    record = stage.journal.list()[0]
-    return stage.engine().rollback(stage.order(Scripted(switch), version), record, "asked for")
+    record = stage.store.list()[0]
+    return stage.engine().rollback(stage.order(Scripted(switch), version), record.id, "asked for")
 
 
 def test_the_last_deployment_goes_back_at_once_while_the_old_slot_stands():
@@ -233,7 +233,7 @@ def test_a_driver_that_died_after_promotion_leaves_a_success():
     with pytest.raises(KeyboardInterrupt):
         stage.deploy(Scripted(die), "v2")
     assert stage.deploy(Scripted(switch), "v3").status is Status.SUCCESSFUL
-    assert stage.journal.get("shop-test-1").status is Status.SUCCESSFUL
+    assert stage.store.get("shop-test-1").status is Status.SUCCESSFUL
 
 
 def test_an_abort_after_promotion_only_shortens_what_is_left():
@@ -255,7 +255,7 @@ def test_the_journal_holds_the_verdict_that_ended_a_wait():
     stage = stage_with_v1()
     stage.clock.at(60, lambda: stage.platform.workload.crash(Slot.GREEN, 4))
     outcome = stage.deploy(Scripted(lambda c: switch(c, seconds=300)), "v2")
-    (ended,) = [e for e in stage.journal.entries(outcome.deployment) if e.error and e.op == "wait"]
+    (ended,) = [e for e in stage.store.entries(outcome.deployment) if e.error and e.op == "wait"]
     assert ended.error["code"] == "breach"
     assert ended.error["analysis"]["verdict"] == "fail"
 
@@ -266,7 +266,7 @@ def test_a_disk_that_is_full_does_not_keep_the_traffic_at_a_bad_release():
     def script(context):
         context.deploy(Slot.GREEN, context.release, 4)
         context.set_traffic(whole(Slot.GREEN))
-        stage.journal._db.execute("pragma query_only = on")
+        stage.store._db.execute("pragma query_only = on")
         stage.platform.workload.crash(Slot.GREEN, 4)
         context.wait(300, slot=Slot.GREEN)
 

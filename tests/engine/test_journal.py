@@ -8,14 +8,14 @@ from datetime import timedelta
 from scripted import Scripted, switch
 
 from uno_core import Application, Status
-from uno_core.journal.sqlite import Journal
+from uno_core.journal.sqlite import FileStore
 from uno_core.simulation.stage import Stage
 
 
 def test_two_applications_whose_names_join_to_the_same_do_not_block_each_other():
-    journal, ids = Journal(), []
+    journal, ids = FileStore(), []
     for name, environment in (("shop", "eu-prod"), ("shop-eu", "prod")):
-        stage = Stage(application=Application(name=name, environment=environment), journal=journal)
+        stage = Stage(application=Application(name=name, environment=environment), store=journal)
         stage.live("v1")
         outcome = stage.deploy(Scripted(switch), "v2")
         assert outcome.status is Status.SUCCESSFUL
@@ -29,13 +29,13 @@ def test_the_newest_is_the_one_that_began_last_though_the_clock_was_set_back():
     stage.deploy(Scripted(switch), "v2")
     stage.clock._start -= timedelta(hours=1)
     stage.deploy(Scripted(switch), "v3")
-    assert [record.version for record in stage.journal.list()] == ["v3", "v2"]
+    assert [record.version for record in stage.store.list()] == ["v3", "v2"]
 
 
 def opened(path, together, told):
     together.wait()
     try:
-        Journal(path).close()
+        FileStore(path=path).close()
         told.put("")
     except Exception as problem:  # noqa: BLE001 - whatever it is, the test has to see it
         told.put(str(problem))

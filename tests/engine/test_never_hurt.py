@@ -175,4 +175,4 @@ def test_the_stable_slot_gets_no_more_than_it_can_carry():
     with pytest.raises(Refused, match="1 ready of 4"):
         stage.deploy(Scripted(switch), "v2", stable=Slot.GREEN)
     assert stage.platform.router.writes[-1][1] == share(Slot.GREEN, 20)
-    assert stage.journal.list() == []
+    assert stage.store.list() == []

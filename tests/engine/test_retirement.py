@@ -43,8 +43,8 @@ def test_the_old_slot_stands_while_the_deployment_after_a_rollback_is_verified()
     stage = stage_with_v1()
     stage.deploy(Scripted(keeping), "v2")
     retires_at = stage.clock.monotonic() + 600
-    record = stage.journal.list()[0]
-    assert stage.engine().rollback(stage.order(Scripted(keeping), "v2"), record, "").exit_code == 3
+    record = stage.store.list()[0]
+    assert stage.engine().rollback(stage.order(Scripted(keeping), "v2"), record.id, "").exit_code == 3
     stage.clock.sleep(retires_at - stage.clock.monotonic() - 50)
     assert stage.deploy(Scripted(keeping), "v3").status is Status.SUCCESSFUL
     assert stage.clock.monotonic() > retires_at

@@ -16,8 +16,8 @@ def stage_with_v1():
 
 
 def roll_back(stage):
-    record = stage.journal.list()[0]
-    return stage.engine().rollback(stage.order(Scripted(switch), "v2"), record, "asked for")
+    record = stage.store.list()[0]
+    return stage.engine().rollback(stage.order(Scripted(switch), "v2"), record.id, "asked for")
 
 
 def blind(stage, times):

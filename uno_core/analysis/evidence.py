@@ -10,7 +10,12 @@ from uno_core.analysis.verdicts import combine
 from uno_core.analysis.windows import Watcher
 from uno_core.contracts.judge import Judge, Window
 from uno_core.contracts.services import Logger
-from uno_core.model import Analysis, Bounds, Finding, Verdict
+from uno_core.model import Analysis, Bounds, Finding, Json, Verdict
+from uno_core.rules import protects
+from uno_core.wire import from_json, to_json
+
+KEPT = 200
+"""Windows that are kept beside the journal for the next driver."""
 
 
 class Evidence:
@@ -33,11 +38,27 @@ class Evidence:
         self._provider = provider
         self._logger = logger
         self._windows: list[Window] = []
+        self._rows: list[Json] = []
+        self._fresh = 0
         self._errors = 0
 
     @property
     def windows(self) -> Sequence[Window]:
         return tuple(self._windows)
+
+    def memo(self) -> Json:
+        """The windows so far, for the next driver: the newest of them, where there are very many."""
+        return self._rows[-KEPT:]
+
+    def recall(self, rows: Json) -> None:
+        """Begin with the windows of a driver before: what it saw counts on."""
+        self._rows = list(rows) if isinstance(rows, Sequence) else []
+        self._windows = [from_json(row, Window) for row in self._rows]
+
+    @protects("a wait that ran out unwatched ends with a fresh verdict")
+    def expire(self) -> None:
+        """From now on what was seen until here fails as ever, but passes nothing."""
+        self._fresh = len(self._windows)
 
     def look(self) -> Analysis:
         """Take one more look, and say what all the windows so far come to."""
@@ -54,6 +75,7 @@ class Evidence:
         self._errors = 0
         if looked.window is not None:
             self._windows.append(looked.window)
+            self._rows.append(to_json(looked.window))
         return self.verdict(looked.nothing)
 
     def verdict(self, silence: str = "") -> Analysis:
@@ -61,7 +83,7 @@ class Evidence:
         if not self._windows:
             return self._all(Verdict.INCONCLUSIVE, f"no data yet: {silence or 'nothing was looked at'}")
         try:
-            findings = [_finding(f) for f in self._judge.judge(self._windows, self._bounds)]
+            findings = self._judged()
         except Exception as problem:  # noqa: BLE001 - a judge is a plugin: whatever it raises is ERROR
             return self._all(Verdict.ERROR, f"the judge failed: {type(problem).__name__}: {problem}")
         findings = [self._stale(finding) for finding in findings]
@@ -75,6 +97,22 @@ class Evidence:
                 ),
             ]
         )
+
+    def _judged(self) -> Sequence[Finding]:
+        findings = [_finding(f) for f in self._judge.judge(self._windows, self._bounds)]
+        if not self._fresh:
+            return findings
+        seen = self._windows[self._fresh :]
+        fresh = {f.metric: _finding(f) for f in self._judge.judge(seen, self._bounds)} if seen else {}
+        return [self._fresher(f, fresh.get(f.metric)) for f in findings]
+
+    @staticmethod
+    def _fresher(finding: Finding, fresh: Finding | None) -> Finding:
+        """A PASS of what was seen before nobody watched is worth what is seen since."""
+        if finding.verdict is not Verdict.PASS:
+            return finding
+        reason = f"{finding.metric}: nothing seen yet since nobody watched; before, {finding.reason}"
+        return fresh or evolve(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
     def _stale(self, finding: Finding) -> Finding:
         """A PASS on data that ended a while ago is INCONCLUSIVE: silence is never a pass."""

@@ -11,8 +11,8 @@ from uno_core.cli import printing, wording
 from uno_core.cli.driving import drive, view_for
 from uno_core.cli.lines import Events, View
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.engine.order import Outcome
-from uno_core.errors import Locked
+from uno_core.contracts.engine import Outcome
+from uno_core.journal.lock import who
 from uno_core.model import Json, Slot, Status
 from uno_core.session import Session
 
@@ -98,13 +98,7 @@ def rollback(ctx: click.Context, request: Request, reason: str, output: str) -> 
     began = time.monotonic()
     with printing.answering(output), request.open() as session:
         record = session.last()
-        if session.driven():
-            raise Locked(
-                f"{record.id} ({record.version}) is under way, and its driver is alive",
-                where=str(session.state_dir),
-                remedy="uno abort has its driver take it back",
-            )
-        by = wording.myself()
+        by = who()
         why = f"rolled back by {by}" + (f": {reason}" if reason else "")
         outcome = drive(session, view_for(output), lambda: session.rollback(why))
         code = exit_code(outcome)

@@ -11,7 +11,7 @@ from types import FrameType
 from uno_core._log import get_logger
 from uno_core.cli.failing import Terminated
 from uno_core.cli.lines import Events, Lines, View
-from uno_core.engine.order import Outcome
+from uno_core.contracts.engine import Outcome
 from uno_core.model import Json, Snapshot
 from uno_core.session import Session
 from uno_core.wire import from_json
@@ -39,8 +39,7 @@ class Interruption:
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        engine = self._session.engine
-        ears = engine.ears if engine else None
+        ears = self._session.ears
         self._heard += 1
         if self._heard > 1:
             self._view.notice(f"{name}: stopped at once; `uno rollback` takes the application back")
@@ -99,7 +98,7 @@ def drive(session: Session, view: View, work: Callable[[], Outcome]) -> Outcome:
         interruption.hear(kind, data)
         try:
             view.hear(kind, data)
-            if kind == "started" and (record := session.journal.get(str(data["id"]))):
+            if kind == "started" and (record := session.store.get(str(data["id"]))):
                 view.before(from_json(record.params["initial"], Snapshot))
         except Exception as problem:  # noqa: BLE001 - what cannot be shown must not stop what is done
             if not broken:

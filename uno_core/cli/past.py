@@ -9,11 +9,9 @@ import click
 
 from uno_core.cli import printing, wording
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.errors import ConfigError
+from uno_core.contracts.state import Entry, Mark, Record
 from uno_core.journal.lock import describe
-from uno_core.journal.records import Entry, Mark, Record
 from uno_core.model import Json
-from uno_core.session import Session
 from uno_core.wire import to_json
 
 
@@ -68,16 +66,16 @@ def show(request: Request, id: str | None, output: str) -> None:
     ID is as in the history, or its number alone; the last deployment where it is left out.
     """
     with printing.answering(output), request.open() as session:
-        record = _find(session, id)
-        entries = session.journal.entries(record.id)
-        signals = session.journal.signals(record.id, unanswered=False)
+        record = session.named(id) if id else session.last()
+        entries = session.store.entries(record.id)
+        signals = session.store.signals(record.id, unanswered=False)
         if output == "json":
             printing.document(
                 {
                     "deployment": to_json(record),
                     "journal": [to_json(entry) for entry in entries],
                     "signals": [to_json(signal) for signal in signals],
-                    "last_seen": session.journal.last_checkpoint(record.id),
+                    "last_seen": session.last_seen(record),
                 }
             )
             return
@@ -87,25 +85,6 @@ def show(request: Request, id: str | None, output: str) -> None:
             reason = signal.payload.get("reason") or "no reason given"
             answer = signal.answer or "not answered"
             printing.out(f"  {wording.clock(signal.at)} {signal.kind} by {signal.by} ({reason}): {answer}")
-
-
-def _find(session: Session, id: str | None) -> Record:
-    if id is None:
-        return session.last()
-    application = session.config.application
-    records = session.history()
-    for record in records:
-        if record.id in (id, f"{application.key}-{id}"):
-            return record
-    raise ConfigError(
-        f"there is no deployment {id}",
-        found=id,
-        expected="one of " + ", ".join(r.id for r in records[:5])
-        if records
-        else "a deployment in the journal",
-        where=str(session.state_dir),
-        remedy="uno history lists them",
-    )
 
 
 def _lines(record: Record, entries: Sequence[Entry]) -> Iterator[str]:

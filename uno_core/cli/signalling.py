@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import click
 
-from uno_core.cli import printing, wording
+from uno_core.cli import printing
 from uno_core.cli.opening import Request, configured, debug, output
+from uno_core.contracts.state import Record
 from uno_core.errors import StateError
-from uno_core.journal.records import Record
+from uno_core.journal.lock import who
 from uno_core.model import Status
 from uno_core.session import Session
 
@@ -85,12 +86,12 @@ def _ended(status: Status) -> int:
 
 def _say(session: Session, kind: str, reason: str) -> tuple[Record, str]:
     """Leave the word, and wait a while for its answer; empty where none came."""
-    by = wording.myself()
+    by = who()
     why = f"{reason} (by {by})" if reason and kind == "abort" else reason
     record, number = session.signal(kind, {"reason": why}, by=by)
 
     def answer() -> str:
-        signals = session.journal.signals(record.id, unanswered=False)
+        signals = session.store.signals(record.id, unanswered=False)
         return next((signal.answer for signal in signals if signal.id == number), "")
 
     _until(lambda: bool(answer()))
@@ -104,7 +105,7 @@ def _until(done: Callable[[], bool]) -> None:
 
 
 def _again(session: Session, record: Record) -> Record:
-    return session.journal.get(record.id) or record
+    return session.store.get(record.id) or record
 
 
 def _tell(output: str, record: Record, answer: str) -> None:

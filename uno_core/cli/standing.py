@@ -9,9 +9,9 @@ import click
 
 from uno_core.cli import printing, wording
 from uno_core.cli.opening import Request, configured, debug, output
+from uno_core.contracts.state import Record
 from uno_core.errors import UnoError
 from uno_core.journal.lock import describe
-from uno_core.journal.records import Record
 from uno_core.model import Json, Slot, Snapshot
 from uno_core.session import Session
 from uno_core.wire import to_json
@@ -31,7 +31,7 @@ def status(ctx: click.Context, request: Request, output: str) -> None:
         records = session.history(limit=1)
         record = records[0] if records else None
         driven = session.driven()
-        seen: Any = session.journal.last_checkpoint(record.id) if record else None
+        seen: Any = session.last_seen(record) if record else None
         snapshot, problem = _observed(session)
         code = problem.exit_code if problem else 0
         if output == "json":

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import math
-import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -88,15 +85,6 @@ def gate(data: Mapping[str, Any]) -> str:
 
 def first_line(text: str) -> str:
     return text.partition("\n")[0]
-
-
-def myself() -> str:
-    """Who asks: the OS user at this host."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no such user in a container's passwd
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 def style(status: Status) -> str:

@@ -23,7 +23,7 @@ KINDS: Mapping[str, Kind] = {
 }
 """The environments whose kind everybody knows; any other declares its own."""
 
-CHOICES = ("platform", "traffic", "health", "metrics", "judge")
+CHOICES = ("platform", "traffic", "state", "engine", "health", "metrics", "judge")
 """The sections that name a plugin and carry its options."""
 
 LATER = (
@@ -31,7 +31,6 @@ LATER = (
     "companions",
     "notify",
     "rollback",
-    "tend",
     "on_interrupt",
     "lock_timeout",
     "require_digest",
@@ -61,14 +60,11 @@ class Settings:
     health_failures: int = option(
         default=3, ge=1, help="looks in a row at bad health that end a watched wait"
     )
-
-
-@frozen(kw_only=True)
-class State:
-    """Where journals, signals and locks live."""
-
-    name: str = option(default="file", choices=("file",), help="the state store")
-    directory: Path | None = option(default=None, help="where the files are")
+    tend: str = option(
+        default="resume",
+        choices=("resume", "rollback"),
+        help="what `uno tend` does with a deployment that nobody drives",
+    )
 
 
 @frozen(kw_only=True)
@@ -93,7 +89,8 @@ class Config:
     release: Wanted = field(factory=Wanted)
     platform: Choice | None = None
     traffic: Choice | None = None
-    state: State = field(factory=State)
+    state: Choice | None = None
+    engine: Choice | None = None
     strategy: str = ""
     strategies: Mapping[str, Table] = field(factory=dict)
     health: Choice | None = None

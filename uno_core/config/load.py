@@ -17,7 +17,6 @@ from uno_core.config.document import (
     Choice,
     Config,
     Settings,
-    State,
     named,
 )
 from uno_core.config.mistakes import Mistakes, nearest
@@ -32,10 +31,12 @@ DEFAULT_FILE = Path("uno.yaml")
 T = TypeVar("T")
 
 _SETTINGS = tuple(a.name for a in attrs.fields(Settings))
-_SECTIONS = ("application", "release", *CHOICES, "state", "strategy", "strategies", "plugins", *_SETTINGS)
+_SECTIONS = ("application", "release", *CHOICES, "strategy", "strategies", "plugins", *_SETTINGS)
 _ROOT = ("uno", "environment", "environments", *_SECTIONS)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_SHORT = frozenset({*CHOICES, "state", "strategy"})
+_SHORT = frozenset({*CHOICES, "strategy"})
+_NAMELESS = ("traffic", "state")
+"""Sections that may be described without a name: the platform's own router, the store in files."""
 
 
 def load(path: Path | None = None, *, environment: str = "", overrides: Overrides | None = None) -> Config:
@@ -277,7 +278,7 @@ class _Loader:
         if node is None:
             return None
         name = node.entries.get("name") if isinstance(node, Table) else None
-        if not isinstance(node, Table) or (name is None and key != "traffic"):
+        if not isinstance(node, Table) or (name is None and key not in _NAMELESS):
             self._mistakes.add(
                 f"{key} names nobody",
                 found=node.told(),
@@ -316,7 +317,8 @@ class _Loader:
             release=wanted(release, self._over, root.line("release"), self._mistakes),
             platform=self._choice(root, "platform"),
             traffic=self._choice(root, "traffic"),
-            state=self._made(root.entries.get("state", Table()), State, "state") or State(),
+            state=self._choice(root, "state"),
+            engine=self._choice(root, "engine"),
             strategy=named(strategy)
             if self._choice(root, "strategy") and isinstance(strategy, Table)
             else "",

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol
 from attrs import field, frozen
 
 from uno_core.contracts.services import Info, Services
+from uno_core.contracts.state import Lock
 from uno_core.contracts.strategy import O
 from uno_core.model import Counts, Json, Release, Slot, SlotState, Split
 
@@ -29,11 +30,15 @@ class WorkloadState:
 
 @frozen(kw_only=True)
 class RouterState:
-    """What the control plane holds, read with strong consistency. `token` is what `write` expects."""
+    """What the control plane holds, read with strong consistency. `token` is what `write` expects.
+
+    mark: what a deployment wrote beside the routing (capability `marks`); None where nothing was.
+    """
 
     split: Split
     token: Json = None
     captured: Json = None
+    mark: Json = None
 
 
 class Workload(Protocol):
@@ -92,21 +97,33 @@ class Router(Protocol):
         """Put the routing back exactly as it was captured."""
 
 
+class Marking(Protocol):
+    """A router that keeps a mark beside the routing (capability `marks`)."""
+
+    def mark(self, value: Json) -> None:
+        """Keep this JSON with the routed object, or nothing where it is None; the routing stays as it is.
+
+        It must survive this process and be seen from every machine that sees the routing.
+        """
+
+
 @frozen(kw_only=True)
 class Capabilities:
     """What a platform can do beyond the least. Declared, then tested by the contracts.
 
     mixed: two releases in one slot. granularity: the finest share in percent (100: only whole
-    switches). unroute: the routing can be removed. lock: it holds a lock of its own. retires: the
-    workload empties a slot by itself later. cas: a write fails when the object has changed;
-    otherwise write_horizon is how long an unanswered write may still land, in seconds. bound: the
-    longest that a write takes to be in force. least_ready: the shortest time to readiness.
+    switches). unroute: the routing can be removed. lock: it holds a lock of its own. marks: the
+    router keeps a mark. retires: the workload empties a slot by itself later. cas: a write fails
+    when the object has changed; otherwise write_horizon is how long an unanswered write may still
+    land, in seconds. bound: the longest that a write takes to be in force. least_ready: the
+    shortest time to readiness.
     """
 
     mixed: bool = False
     granularity: float = 100.0
     unroute: bool = False
     lock: bool = False
+    marks: bool = False
     retires: bool = False
     cas: bool = False
     write_horizon: float = 0.0
@@ -124,6 +141,7 @@ class Platform(ABC, Generic[O]):
 
     workload: Workload | None = None
     router: Router | None = None
+    lock: Lock | None = None
 
     def __init__(self, options: O, services: Services) -> None:
         """Keep both; do no I/O."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from uno_core.effects.drift import check_drift
 from uno_core.effects.world import Attention, Tell, World, cleaned
 from uno_core.errors import ConfigError, NotReady, Refused, Throttled, Unanswered
-from uno_core.model import Counts, Slot, Snapshot, needed
+from uno_core.model import Counts, Slot, Snapshot, Split, needed
+from uno_core.rules import protects
 from uno_core.wire import counts_to_json
 
 
@@ -16,6 +21,7 @@ def least(snapshot: Snapshot, slot: Slot, max_unavailable: int) -> int:
     return max(1, needed(snapshot.size, percent) - max_unavailable)
 
 
+@protects("a slot keeps the ready instances that its share needs")
 def check_shrinking(snapshot: Snapshot, slot: Slot, counts: Counts, max_unavailable: int) -> None:
     """Raises Refused where the counts would leave too few ready instances. Growing is always allowed."""
     state = snapshot.slot(slot)
@@ -31,6 +37,7 @@ def check_shrinking(snapshot: Snapshot, slot: Slot, counts: Counts, max_unavaila
         )
 
 
+@protects("a slot with a share of the traffic is not emptied")
 def check_unused(snapshot: Snapshot, slot: Slot) -> None:
     """Raises Refused where the slot still has a share, by either reading."""
     if least(snapshot, slot, 0):
@@ -58,6 +65,14 @@ def check_counts(world: World, slot: Slot, counts: Counts) -> None:
         )
 
 
+@protects(
+    "forward, a different write to the same object waits until an unanswered one cannot land", otherwise=0.0
+)
+def time_to_land(world: World, place: str, value: Any) -> float:
+    """Seconds until no other unanswered write can land there; 0 where a new write forestalls it."""
+    return 0.0 if world.capabilities.cas else world.others(place, value)
+
+
 def converge(
     world: World,
     attention: Attention,
@@ -68,24 +83,33 @@ def converge(
     deadline: float,
     max_unavailable: int,
     outage: bool,
+    own: Callable[[], Sequence[Split]],
 ) -> Snapshot:
-    """Ask for the counts until they are there and ready; `deadline` starts with this work."""
+    """Ask for the counts until they are there and ready; `deadline` starts with this work.
+
+    `own` are the splits that are uno's: any other is somebody else's, and raises Drift.
+    """
     counts = cleaned(counts)
     check_counts(world, slot, counts)
     end = world.clock.monotonic() + deadline
     told = ""
-    # Where the platform retires slots by itself, asking once keeps it from retiring this one.
-    asked = not world.capabilities.retires
+    asked = False
     while True:
         attention.check()
         snapshot = world.observe_patiently(end, attention.check)
+        check_drift(snapshot.split, own())
         state = snapshot.slot(slot)
         wanted = cleaned(state.wanted) == counts
+        # Asked for at least once: a reading may be stale, and a platform that retires slots by itself
+        # keeps one that is asked for.
         if not wanted or not asked:
-            if not wanted and not outage:
+            if (seconds := time_to_land(world, slot.value, counts)) > 0:
+                world.wait(min(1.0, seconds))
+                continue
+            if not outage:
                 check_shrinking(snapshot, slot, counts, max_unavailable)
             try:
-                world.workload.converge(slot, counts)
+                world.ask(slot, counts)
                 asked = True
             except (Throttled, Unanswered) as problem:
                 world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from attrs import define, field
+
 from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
 from uno_core.effects.traffic import set_traffic
-from uno_core.effects.watching import Watch, check_health, evaluate, pause, wait
-from uno_core.effects.world import Attention, Tell, World
-from uno_core.errors import Aborted, HookFailed, NotServing, Refused, UnoError
+from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
+from uno_core.effects.world import SPLIT, Attention, Tell, World
+from uno_core.errors import Aborted, HookFailed, LockLost, NotServing, Refused, UnoError
 from uno_core.model import (
+    Analysis,
     Bounds,
     Json,
     OnTimeout,
@@ -25,6 +28,7 @@ from uno_core.model import (
     same_split,
     whole,
 )
+from uno_core.rules import protects
 from uno_core.wire import counts_from_json, from_json, to_json
 
 Arguments = Mapping[str, Any]
@@ -33,44 +37,58 @@ LONGEST_REHEARSAL = 10_000
 """Calls after which a plan gives up on a strategy, that waits for an answer of its own for instance."""
 
 
-class Effects:
-    """Performs the calls of one run of one deployment.
+HELD = frozenset({"converge", "set_traffic", "call", "promoted"})
+"""What does not begin while a person wants the deployment to hold."""
 
-    `confirmed` is the split that uno last saw in force, `changed` whether anything was written,
-    `promoted` whether success is recorded.
+
+def _forget(_memo: Json) -> None:
+    """Nothing is kept."""
+
+
+@define
+class Effects:
+    """Performs the calls of one run of one deployment, and remembers what it needs for the next ones.
+
+    What it remembers is the same after a replay: `recall` is told every recorded call.
+
+    initial: what was captured. outage: the strategy may leave nothing ready. urgent: a bad verdict
+    is the reason of this way back. stands: the captured slot is as it was, as far as the journal
+    knows. way_back: the run overrides whatever else is routed. resumed: another driver began this
+    run. found: what was routed when the deployment began. memo: what is kept of a wait's evidence, by
+    `remember`.
     """
 
-    def __init__(
-        self,
-        world: World,
-        attention: Attention,
-        tell: Tell,
-        *,
-        strategy: object,
-        release: Release,
-        initial: Snapshot,
-        outage: bool,
-        urgent: bool = False,
-        stands: bool = False,
-    ) -> None:
-        self.world = world
-        self.changed = False
-        self.confirmed: Split = initial.split
-        self._asked: Sequence[Split] = ()
-        self._attention = attention
-        self._tell = tell
-        self._strategy = strategy
-        self._release = release
-        self._initial = initial
-        self._outage = outage
-        self._urgent = urgent
-        self._stands = stands
-        self._unanswered_fails: dict[str, str] = {}
-        self.promoted = False
-        self._performed = 0
-        self._operations: Mapping[str, Callable[[Arguments], Json]] = {
+    world: World
+    attention: Attention
+    tell: Tell
+    strategy: object
+    release: Release
+    initial: Snapshot
+    outage: bool = False
+    urgent: bool = False
+    stands: bool = False
+    way_back: bool = False
+    resumed: bool = False
+    reassert: bool = False
+    found: Split = field(factory=dict)
+    memo: Json = None
+    remember: Callable[[Json], None] = _forget
+    changed: bool = field(init=False, default=False)
+    promoted: bool = field(init=False, default=False)
+    _confirmed: Split = field(init=False)
+    _asked: list[Split] = field(init=False, factory=list)
+    _fails: dict[str, str] = field(init=False, factory=dict)
+    _watched: Arguments = field(init=False, factory=dict)
+    _looked: bool = field(init=False, default=False)
+    _performed: int = field(init=False, default=0)
+    _operations: Mapping[str, Callable[[Arguments], Json]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._confirmed = self.initial.split
+        self._asked = [self.found]
+        self._operations = {
             "observe": self._observe,
-            "now": lambda _: world.clock.now().isoformat(),
+            "now": lambda _: self.world.clock.now().isoformat(),
             "step": self._step,
             "converge": self._converge,
             "set_traffic": self._set_traffic,
@@ -85,6 +103,11 @@ class Effects:
             "restore": self._restore,
             "verify": self._verify,
         }
+
+    def before(self, op: str) -> None:
+        """Hold, where a person wants that; raises what ends it."""
+        if op in HELD and not self.way_back:
+            hold(self.world, self.attention, self.tell, self._last_watch())
 
     def intent(self, op: str, arguments: Arguments) -> Arguments:
         """What is to be journaled before the call: its arguments, and the absolute end of a wait."""
@@ -101,12 +124,46 @@ class Effects:
         self._performed += 1
         if self.world.dry and self._performed > LONGEST_REHEARSAL:
             raise Aborted(f"no end is in sight after {LONGEST_REHEARSAL:,} calls of a rehearsal")
-        return self._operations[op](intent)
+        self.begin(op, intent)
+        answer = self._operations[op](intent)
+        self.finish(op, intent, answer)
+        return answer
+
+    def begin(self, op: str, intent: Arguments) -> None:
+        """Remember that a call was begun; told of recorded ones too."""
+        if op in ("converge", "set_traffic", "call", "retire"):
+            self.changed = True
+        if op == "set_traffic":
+            self._asked.append(_split(intent))
+        if (op == "wait" and intent["watch"]) or op == "evaluate":
+            self._watched = intent
+
+    def finish(self, op: str, intent: Arguments, answer: Any) -> None:
+        """Remember what came of a call that did not fail; told of recorded ones too."""
+        if op == "set_traffic":
+            self._confirmed, self._asked = _split(intent), []
+        elif op == "promoted":
+            self.promoted = True
+        elif op == "evaluate":
+            if answer["verdict"] == Verdict.FAIL:
+                self._fails[intent["slot"]] = from_json(answer, Analysis).reason
+            elif answer["verdict"] == Verdict.PASS:
+                self._fails.pop(intent["slot"], None)
+
+    def own(self) -> Sequence[Split]:
+        """The splits that are uno's: what was confirmed, and what may still land of what was asked for.
+
+        Empty where any is: on the way back, and until a person's wish to write over another's is met.
+        """
+        if self.way_back or self.reassert:
+            return ()
+        open_writes = self.world.ledger.values(SPLIT, self.world.clock.monotonic())
+        return [self._confirmed, *unanswered(self._asked), *open_writes]
 
     # One method an operation
 
     def _observe(self, _: Arguments) -> Json:
-        return self._snapshot(self.world.observe_patiently(listen=self._attention.check))
+        return self._snapshot(self.world.observe_patiently(listen=self.attention.check))
 
     @staticmethod
     def _snapshot(snapshot: Snapshot) -> Json:
@@ -114,45 +171,49 @@ class Effects:
         return value
 
     def _step(self, a: Arguments) -> Json:
-        self._attention.check()
-        self._tell("step", {"title": a["title"]})
+        self.attention.check()
+        self.tell("step", {"title": a["title"]})
         return None
 
     def _converge(self, a: Arguments) -> Json:
-        self.changed = True
         return self._snapshot(
             converge(
                 self.world,
-                self._attention,
-                self._tell,
+                self.attention,
+                self.tell,
                 slot=Slot(a["slot"]),
                 counts=counts_from_json(a["counts"]),
                 deadline=a["deadline"],
                 max_unavailable=a["max_unavailable"],
-                outage=self._outage,
+                outage=self.outage,
+                own=self.own,
             )
         )
 
     def _set_traffic(self, a: Arguments) -> Json:
-        self.changed = True
-        split = {Slot(s): float(percent) for s, percent in a["split"].items()}
-        own, self._asked = [self.confirmed, *self._asked], [*self._asked, split]
+        split = _split(a)
+        self._look_again_before(split)
         snapshot = set_traffic(
-            self.world,
-            self._attention,
-            self._tell,
-            split=split,
-            own=own,
-            timeout=a["timeout"],
+            self.world, self.attention, self.tell, split=split, own=self.own, timeout=a["timeout"]
         )
-        self.confirmed, self._asked = snapshot.split, []
+        self.reassert = False
         return self._snapshot(snapshot)
+
+    @protects("after a crash no share grows on evidence of before: a fresh verdict comes first")
+    def _look_again_before(self, split: Split) -> None:
+        watched = self._watched
+        if not self.resumed or self._looked or not watched or not watched.get("slot"):
+            return
+        slot = Slot(watched["slot"])
+        if split.get(slot, 0.0) > self._confirmed.get(slot, 0.0) > 0:
+            now = self.world.clock.now().isoformat()
+            self._wait({**watched, "watch": True, "until": now, "seconds": 0.0})
 
     def _check_health(self, a: Arguments) -> Json:
         report = check_health(
             self.world,
-            self._attention,
-            self._tell,
+            self.attention,
+            self.tell,
             slot=Slot(a["slot"]),
             url=a["url"],
             timeout=a["timeout"],
@@ -162,7 +223,8 @@ class Effects:
         return value
 
     def _watch(self, a: Arguments, slot: Slot) -> Watch:
-        live = self._initial.live
+        live = self.initial.live
+        self._looked = True
         return Watch(
             self.world,
             slot=slot,
@@ -171,127 +233,155 @@ class Effects:
             url=a.get("url"),
         )
 
+    def _last_watch(self) -> Watch | None:
+        """The watch of the wait before, while its slot still has traffic: nobody waits for people blindly."""
+        slot = Slot(self._watched["slot"]) if self._watched.get("slot") else None
+        if slot is None or self._confirmed.get(slot, 0.0) <= 0:
+            return None
+        return self._watch(self._watched, slot)
+
     def _evaluate(self, a: Arguments) -> Json:
         watch = self._watch(a, Slot(a["slot"]))
-        analysis = evaluate(self.world, self._attention, self._tell, watch, timeout=a["timeout"])
-        if analysis.verdict is Verdict.FAIL:
-            self._unanswered_fails[a["slot"]] = analysis.reason
-        elif analysis.verdict is Verdict.PASS:
-            self._unanswered_fails.pop(a["slot"], None)
+        analysis = evaluate(self.world, self.attention, self.tell, watch, timeout=a["timeout"])
         value: Json = to_json(analysis)
         return value
 
     def _wait(self, a: Arguments) -> Json:
         until = datetime.fromisoformat(a["until"])
-        slot = Slot(a["slot"]) if a["slot"] else self._where_the_release_is()
-        watch = self._watch(a, slot) if a["watch"] and slot else None
-        self._tell("waiting", {"until": until.isoformat(), "watched": watch is not None})
         if self.promoted:
             # Success is recorded: nothing ends it but impatience, and nothing is gained by waiting on.
-            left = (until - self.world.clock.now()).total_seconds()
-            self.world.clock.sleep(max(0.0, left), self._attention.waiting)
+            self.tell("waiting", {"until": until.isoformat(), "watched": False})
+            while (left := (until - self.world.clock.now()).total_seconds()) > 0:
+                self.attention.rest(self.world.clock, left)
+                if self.attention.waiting():
+                    break
             return None
+        slot = Slot(a["slot"]) if a["slot"] else self._where_the_release_is()
+        watch = self._watch(a, slot) if a["watch"] and slot else None
+        if watch is not None:
+            watch.recall(self.memo, a["until"], missed=self.resumed and self.world.clock.now() >= until)
+        self.tell("waiting", {"until": until.isoformat(), "watched": watch is not None})
         analysis = wait(
-            self.world, self._attention, self._tell, watch, until=until, insist=a.get("insist", True)
+            self.world,
+            self.attention,
+            self.tell,
+            watch,
+            until=until,
+            insist=a.get("insist", True),
+            remember=self.remember,
         )
         measured = analysis if watch is not None and watch.measures else None
         value: Json = to_json(measured) if measured is not None else None
         return value
 
     def _where_the_release_is(self) -> Slot | None:
-        snapshot = self.world.observe_patiently(listen=self._attention.check)
-        return next((s for s in Slot if self._release in snapshot.slot(s).releases), None)
+        snapshot = self.world.observe_patiently(listen=self.attention.check)
+        return next((s for s in Slot if self.release in snapshot.slot(s).releases), None)
 
     def _pause(self, a: Arguments) -> Json:
-        self._tell("paused", {"reason": a["reason"], "until": a["until"], "on_timeout": a["on_timeout"]})
+        self.tell("paused", {"reason": a["reason"], "until": a["until"], "on_timeout": a["on_timeout"]})
         decision = pause(
             self.world,
-            self._attention,
+            self.attention,
+            self.tell,
+            self._last_watch(),
             reason=a["reason"],
             until=datetime.fromisoformat(a["until"]),
             on_timeout=OnTimeout(a["on_timeout"]),
         )
-        self._tell("continued", {"by": decision.by})
+        self.tell("continued", {"by": decision.by})
         value: Json = to_json(decision)
         return value
 
     def _promoted(self, a: Arguments) -> Json:
         answer = self._verify(a)
-        self.promoted = True
-        self._attention.promoted()
-        self._tell("promoted", {"release": self._release.version})
+        self.attention.promoted()
+        self.tell("promoted", {"release": self.release.version})
         return answer
 
-    def _verify(self, _: Arguments) -> Json:
-        if self._unanswered_fails:
+    @protects("a release with a FAIL verdict is never promoted")
+    def _refuse_failed(self) -> None:
+        if self._fails:
             raise Refused(
                 "an evaluation failed, and the strategy went on all the same",
-                found="; ".join(self._unanswered_fails.values()),
+                found="; ".join(self._fails.values()),
                 expected="a strategy that answers a FAIL, or `wait`, which does it by itself",
             )
-        snapshot = self.world.observe_patiently(listen=self._attention.check)
-        if complaint := not_serving(snapshot, self._release):
+
+    def _verify(self, _: Arguments) -> Json:
+        self._refuse_failed()
+        snapshot = self.world.observe_patiently(listen=self.attention.check)
+        if complaint := not_serving(snapshot, self.release):
             serving = ", ".join(map(str, snapshot.releases)) or "nothing"
             raise NotServing(
                 f"the strategy reported success, but {serving} serves",
                 found=complaint,
-                expected=f"all traffic at ready instances of {self._release}, and of nothing else",
+                expected=f"all traffic at ready instances of {self.release}, and of nothing else",
             )
         return self._snapshot(snapshot)
 
     def _retire(self, a: Arguments) -> Json:
         """Where the platform cannot, the journal holds the obligation for the next deployment."""
         slot, after = Slot(a["slot"]), float(a["after"])
-        self.changed = True
         done = False
         try:
             if self.world.capabilities.retires:
-                self.world.workload.retire(slot, after)  # type: ignore[attr-defined]  # declared: Retiring
+                self.world.retire(slot, after)
                 done = True
             elif after <= 0:
                 check_unused(self.world.observe_patiently(), slot)
-                self.world.workload.converge(slot, {})
+                self.world.ask(slot, {})
                 done = True
+        except LockLost:
+            raise
         except UnoError as problem:
             self.world.logger.warning("could not retire a slot", slot=slot.value, problem=str(problem))
         at = self._until(after)
-        self._tell("retire", {"slot": slot.value, "after": after, "at": at, "by_platform": done})
+        self.tell("retire", {"slot": slot.value, "after": after, "at": at, "by_platform": done})
         return {"slot": slot.value, "at": at, "done": done}
 
     def _call(self, a: Arguments) -> Json:
-        self._tell("call", {"method": a["method"]})
-        self.changed = True
+        self.tell("call", {"method": a["method"]})
         if self.world.dry:
             return None
-        method = getattr(self._strategy, a["method"])
+        method = getattr(self.strategy, a["method"])
         try:
             answer: Json = method(**a["arguments"])
         except UnoError:
             raise
         except Exception as problem:
             raise HookFailed(
-                f"{type(self._strategy).__name__}.{a['method']} failed",
+                f"{type(self.strategy).__name__}.{a['method']} failed",
                 found=f"{type(problem).__name__}: {problem}",
             ) from problem
         return answer
 
     def _put_traffic_back(self, _: Arguments) -> Json:
-        split = put_traffic_back(
-            self.world, self._tell, self._initial, urgent=self._urgent, stands=self._stands
-        )
+        split = put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)
         return {slot.value: percent for slot, percent in split.items()}
 
     def _restore(self, _: Arguments) -> Json:
         restoration = Restoration(
             world=self.world,
-            tell=self._tell,
-            initial=self._initial,
-            urgent=self._urgent,
-            stands=self._stands,
+            tell=self.tell,
+            initial=self.initial,
+            urgent=self.urgent,
+            stands=self.stands,
         )
         return self._snapshot(restoration.run(self.world.policy.rollback))
 
 
+def _split(a: Arguments) -> Split:
+    return {Slot(s): float(percent) for s, percent in a["split"].items()}
+
+
+@protects("what uno itself asked for without an answer is not taken for somebody else's", otherwise=())
+def unanswered(asked: Sequence[Split]) -> Sequence[Split]:
+    """The splits that were asked for and never seen in force: each of them may be there now."""
+    return asked
+
+
+@protects("success means that the release was seen to serve, whatever the strategy says", otherwise="")
 def not_serving(snapshot: Snapshot, release: Release) -> str:
     """Why the release cannot be said to serve; empty where it does."""
     live = snapshot.live

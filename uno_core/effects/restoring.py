@@ -10,10 +10,11 @@ import math
 
 from attrs import define
 
-from uno_core.effects.traffic import show
-from uno_core.effects.world import Tell, World, cleaned
-from uno_core.errors import Forbidden, PlatformError, UnoError
+from uno_core.effects.drift import show
+from uno_core.effects.world import BRIEF, SPLIT, Tell, World, cleaned
+from uno_core.errors import Forbidden, LockLost, PlatformError, UnoError
 from uno_core.model import Counts, Slot, Snapshot, Split, same_split, share
+from uno_core.rules import protects
 
 LONGEST_PAUSE = 10.0
 """Seconds at most between two tries."""
@@ -33,17 +34,17 @@ def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: boo
     if live is None:
         return _unroute(world, tell)
     try:
-        now = world.observe()
+        now = world.clock.within(BRIEF, world.observe)
     except UnoError as problem:
         if not stands:
             raise
         # One bounded reading was tried: on what the journal knows, the captured slot was fine.
         world.logger.warning("going back on what the journal knows", problem=str(problem))
-        world.router.write(initial.split, None)
+        world.route(initial.split, None)
         return initial.split
     target = _as_far_as_ready(now, initial, live, world.capabilities.granularity, urgent=urgent)
-    if target and not same_split(now.split, target):
-        world.router.write(target, None)
+    if target and (not same_split(now.split, target) or may_be_overtaken(world, target)):
+        world.route(target, None)
         tell("split_written", {"split": {s.value: target[s] for s in target}})
     return target or now.split
 
@@ -51,9 +52,23 @@ def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: boo
 def _unroute(world: World, tell: Tell) -> Split:
     """The way back of a first deployment: nothing was routed before."""
     if world.router.observe().split and world.capabilities.unroute:
-        world.router.write({}, None)
+        world.route({}, None)
         tell("split_written", {"split": {}})
     return {}
+
+
+@protects(
+    "the way back writes even where the world looks right, so that an unanswered write fails", otherwise=False
+)
+def may_be_overtaken(world: World, target: Split) -> bool:
+    """Whether a conditional write of another split is still open: only a newer one keeps it from landing."""
+    return world.capabilities.cas and world.others(SPLIT, target) > 0
+
+
+@protects("the way back stays on watch until no unanswered write can land any more", otherwise=False)
+def still_open(world: World) -> bool:
+    """Whether something that was sent, here or by the driver before, may still land."""
+    return world.ledger.any(world.clock.monotonic()) > 0
 
 
 def _as_far_as_ready(
@@ -96,10 +111,10 @@ class Restoration:
             problem: UnoError | None = None
             try:
                 snapshot = self._pass()
-                if self._restored(snapshot):
+                if self._restored(snapshot) and not still_open(self.world):
                     self._empty_idle(snapshot)
                     return snapshot
-            except Forbidden:
+            except (Forbidden, LockLost):
                 raise
             except UnoError as failed:
                 problem = failed
@@ -110,8 +125,17 @@ class Restoration:
             self.world.wait(min(left, pause if problem else 1.0))
 
     def _pass(self) -> Snapshot:
-        """One try at everything that is still wrong; each part requests and does not wait."""
-        put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)
+        """One try at everything that is still wrong; each part requests and does not wait.
+
+        A router that fails keeps nobody from bringing up instances: its problem is raised at the end.
+        """
+        problem: UnoError | None = None
+        try:
+            put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)
+        except LockLost:
+            raise
+        except UnoError as failed:
+            problem = failed
         snapshot = self.world.observe()
         live = self.initial.live
         if live is None:
@@ -120,6 +144,8 @@ class Restoration:
         else:
             self._keep(snapshot, live, self._next(snapshot, live))
         self._report(snapshot)
+        if problem is not None:
+            raise problem
         return snapshot
 
     def _next(self, snapshot: Snapshot, live: Slot) -> Counts:
@@ -138,16 +164,19 @@ class Restoration:
         return {**cleaned(others), **keep}
 
     def _keep(self, snapshot: Snapshot, live: Slot, counts: Counts) -> None:
-        """Ask, and at least once: a platform that retires slots by itself keeps this one from then on."""
-        if self.world.capabilities.retires and not self.kept:
-            self.world.workload.converge(live, counts)
+        """Ask, and at least once: what is read may be stale, and an unanswered write is forestalled by it.
+
+        A platform that retires slots by itself keeps this one from then on.
+        """
+        if not self.kept:
+            self.world.ask(live, counts)
             self.kept = True
         else:
             self._ask(snapshot, live, counts)
 
     def _ask(self, snapshot: Snapshot, slot: Slot, counts: Counts) -> None:
         if cleaned(snapshot.slot(slot).wanted) != cleaned(counts):
-            self.world.workload.converge(slot, counts)
+            self.world.ask(slot, counts)
 
     def _restored(self, snapshot: Snapshot) -> bool:
         live = self.initial.live

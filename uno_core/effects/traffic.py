@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from uno_core.effects.instances import least
-from uno_core.effects.world import Attention, Tell, World
+from uno_core.effects.drift import check_drift, show
+from uno_core.effects.instances import least, time_to_land
+from uno_core.effects.world import SPLIT, Attention, Tell, World
 from uno_core.errors import ConfigError, Drift, Refused, SwitchTimeout, Throttled, Unanswered, Unsupported
-from uno_core.model import Slot, Snapshot, Split, same_split
-
-
-def show(split: Split) -> str:
-    """A split for a person: `blue 90 %, green 10 %`."""
-    return ", ".join(f"{slot} {split.get(slot, 0.0):g} %" for slot in Slot) if split else "no route"
+from uno_core.model import Snapshot, Split, same_split
+from uno_core.rules import protects
 
 
 def check_split(world: World, split: Split) -> None:
@@ -35,6 +32,7 @@ def check_split(world: World, split: Split) -> None:
             )
 
 
+@protects("no slot gets a share that its ready instances cannot carry")
 def check_capacity(snapshot: Snapshot, split: Split, max_unavailable: int = 0) -> None:
     """Raises Refused where a share would grow beyond the ready instances of its slot."""
     for slot, percent in split.items():
@@ -63,13 +61,13 @@ def set_traffic(
     tell: Tell,
     *,
     split: Split,
-    own: Sequence[Split],
+    own: Callable[[], Sequence[Split]],
     timeout: float,
 ) -> Snapshot:
     """Write the split, and return when it is in force.
 
-    `own` is what uno last saw in force, and what it has asked for since without seeing it in force:
-    anything else in the control plane is somebody else's write, and raises Drift.
+    `own` are the splits that are uno's: any other in the control plane is somebody else's, and
+    raises Drift.
     """
     check_split(world, split)
     end = world.clock.monotonic() + max(timeout, 1.5 * world.capabilities.bound + 30)
@@ -79,8 +77,7 @@ def set_traffic(
     tell("split_written", {"split": {slot.value: split[slot] for slot in split}})
     while True:
         snapshot = world.observe_patiently(end, attention.check)
-        if not same_split(snapshot.split, split):
-            raise drift(split, snapshot.split)
+        check_drift(snapshot.split, [split])
         if same_split(snapshot.in_force, split):
             tell("split", {"split": {slot.value: split[slot] for slot in split}})
             return snapshot
@@ -95,26 +92,34 @@ def set_traffic(
         world.wait(min(1.0, left))
 
 
-def write(world: World, attention: Attention, split: Split, own: Sequence[Split], end: float) -> None:
+CONFLICTS = 5
+"""Conditional writes in a row that may fail although the split is uno's: somebody touches the object."""
+
+
+def write(
+    world: World, attention: Attention, split: Split, own: Callable[[], Sequence[Split]], end: float
+) -> None:
     """One write, conditional on what was read; an unanswered one is read back before it is tried again."""
-    unanswered = False
+    conflicts = 0
     while True:
         try:
             held = world.router.observe()
-            if same_split(held.split, split) and bool(held.split) == bool(split):
-                return
-            if not any(same_split(held.split, one) for one in own):
-                raise drift(own[0], held.split)
-            try:
-                world.router.write(split, held.token)
-            except Drift:
-                if not unanswered:
-                    raise
-                # It may be the unanswered one that landed in between: the next reading tells.
-                unanswered = False
+            if (seconds := time_to_land(world, SPLIT, split)) > 0:
+                attention.check()
+                world.wait(min(1.0, seconds))
                 continue
-        except (Throttled, Unanswered) as problem:
-            unanswered = unanswered or isinstance(problem, Unanswered)
+            if _there(held.split, split) and not must_move_on(world, split):
+                return
+            check_drift(held.split, own())
+            try:
+                world.route(split, held.token)
+            except Drift:
+                # The object changed, though perhaps not its split: the next reading tells.
+                conflicts += 1
+                if conflicts > CONFLICTS:
+                    raise
+                continue
+        except (Throttled, Unanswered):
             if (left := end - world.clock.monotonic()) <= 0:
                 raise
             attention.check()
@@ -123,11 +128,14 @@ def write(world: World, attention: Attention, split: Split, own: Sequence[Split]
             return
 
 
-def drift(expected: Split, found: Split) -> Drift:
-    """Somebody else wrote the split: both sides."""
-    return Drift(
-        "somebody else changed the split",
-        found=show(found),
-        expected=show(expected),
-        remedy="find out who did, then `uno rollback`, or deploy again once one release serves",
-    )
+def _there(held: Split, split: Split) -> bool:
+    return same_split(held, split) and bool(held) == bool(split)
+
+
+@protects(
+    "a conditional write is made even where the world looks right, so that an unanswered one fails",
+    otherwise=False,
+)
+def must_move_on(world: World, split: Split) -> bool:
+    """Whether an unanswered write of another split would still land, unless this one comes before it."""
+    return world.capabilities.cas and world.others(SPLIT, split) > 0

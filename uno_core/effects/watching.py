@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 
 from uno_core.analysis.verdicts import combine
 from uno_core.contracts.health import HealthCheck, Target
@@ -16,11 +15,13 @@ from uno_core.model import (
     Decision,
     Finding,
     HealthReport,
+    Json,
     OnTimeout,
     Probe,
     Slot,
     Verdict,
 )
+from uno_core.rules import protects
 from uno_core.wire import to_json
 
 
@@ -106,7 +107,7 @@ def check_health(
             return report
         if (left := end - world.clock.monotonic()) <= 0:
             return report
-        world.clock.sleep(min(1.0, left), attention.waiting)
+        attention.rest(world.clock, min(1.0, left))
 
 
 class Watch:
@@ -126,6 +127,28 @@ class Watch:
         self._evidence = world.look(slot, stable, thresholds)
         self._check = world.checks(url)
         self._bad_health = 0
+        self._wait = ""
+        self.late = 0.0
+
+    def recall(self, memo: Json, wait: str, *, missed: bool) -> None:
+        """Go on from what a driver before kept of the same wait.
+
+        `missed`: the wait ran out while nobody watched. Then what was seen before fails it as ever,
+        but passes nothing: a fresh verdict does.
+        """
+        self._wait = wait
+        if isinstance(memo, Mapping) and memo.get("wait") == wait:
+            self._bad_health = int(str(memo["bad_health"]))
+            self.late = float(str(memo["late"]))
+            if self._evidence is not None:
+                self._evidence.recall(memo["windows"])
+        if missed and self._evidence is not None:
+            self._evidence.expire()
+
+    def memo(self) -> Json:
+        """What the next driver needs to go on from here."""
+        windows = self._evidence.memo() if self._evidence is not None else []
+        return {"wait": self._wait, "bad_health": self._bad_health, "late": self.late, "windows": windows}
 
     @property
     def measures(self) -> bool:
@@ -170,7 +193,7 @@ def evaluate(world: World, attention: Attention, tell: Tell, watch: Watch, *, ti
         left = end - world.clock.monotonic()
         if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or left <= 0:
             return analysis
-        world.clock.sleep(min(world.policy.look_every, left), attention.waiting)
+        attention.rest(world.clock, min(world.policy.look_every, left))
 
 
 def wait(
@@ -181,38 +204,48 @@ def wait(
     *,
     until: datetime,
     insist: bool = True,
+    remember: Callable[[Json], None],
 ) -> Analysis | None:
     """Wait until the wall clock says so, and as long after as the evidence still needs.
 
     Raises Breach on a FAIL at once, and, where evidence is insisted on, when none came until the
-    policy's limit.
+    policy's limit. Without a watch it is the clock alone.
     """
-    analysis: Analysis | None = None
-    limit = world.policy.evidence
-    late, told = 0.0, 0.0
-    while True:
+    while watch is None:
         attention.check()
-        if watch is not None:
-            analysis = watch.look()
-            tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
-            if analysis.verdict is Verdict.FAIL:
-                raise Breach(analysis)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
-            if analysis is None or analysis.verdict is Verdict.PASS or not insist:
-                return analysis
-            if late >= limit:
-                raise Breach(no_evidence(analysis, limit))
-            if late >= told:
-                # A wait that is prolonged looks hung where nobody says why, and until when.
-                told += 60.0
-                tell("prolonged", {"reason": analysis.reason, "gives_up_in": limit - late})
-            began = world.clock.monotonic()
-            world.clock.sleep(min(world.policy.look_every, limit - late), attention.waiting)
-            late += world.clock.monotonic() - began
-        else:
-            pace = world.policy.look_every if watch is not None else left
-            world.clock.sleep(min(pace, left), attention.waiting)
+            return None
+        attention.rest(world.clock, left)
+    limit = world.policy.evidence
+    told = watch.late
+    while True:
+        attention.check()
+        analysis = watch.look()
+        remember(watch.memo())
+        tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
+        if analysis.verdict is Verdict.FAIL:
+            raise Breach(analysis)
+        left = (until - world.clock.now()).total_seconds()
+        if left > 0:
+            attention.rest(world.clock, min(world.policy.look_every, left))
+            continue
+        if analysis.verdict is Verdict.PASS or not _insists(insist):
+            return analysis
+        if watch.late >= limit:
+            raise Breach(no_evidence(analysis, limit))
+        if watch.late >= told:
+            # A wait that is prolonged looks hung where nobody says why, and until when.
+            told = watch.late + 60.0
+            tell("prolonged", {"reason": analysis.reason, "gives_up_in": limit - watch.late})
+        pause = min(world.policy.look_every, limit - watch.late)
+        watch.late += pause
+        attention.rest(world.clock, pause)
+
+
+@protects("a watched wait ends with a verdict, not with the clock", otherwise=False)
+def _insists(insist: bool) -> bool:
+    return insist
 
 
 def no_evidence(analysis: Analysis, limit: float) -> Analysis:
@@ -228,19 +261,52 @@ def no_evidence(analysis: Analysis, limit: float) -> Analysis:
 def pause(
     world: World,
     attention: Attention,
+    tell: Tell,
+    watch: Watch | None,
     *,
     reason: str,
     until: datetime,
     on_timeout: OnTimeout,
 ) -> Decision:
-    """A gate. Raises Aborted when it is refused, or nobody came and that means the way back."""
+    """A gate, watched where its slot has traffic already.
+
+    Raises Aborted when it is refused, or nobody came and that means the way back; Breach on a FAIL.
+    """
     while True:
-        attention.check()
         if decision := attention.decision():
             return decision
+        attention.check(gate=True)
+        _look(tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             if on_timeout is OnTimeout.ROLLBACK:
                 raise Aborted(f"nobody answered the gate in time: {reason}")
             return Decision(promoted=True, by="the gate's timeout", at=world.clock.now())
-        world.clock.sleep(left, partial(attention.waiting, gate=True))
+        attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
+
+
+def hold(world: World, attention: Attention, tell: Tell, watch: Watch | None) -> None:
+    """Wait while a person wants the deployment to hold; raises Aborted when nobody comes back to it."""
+    told = False
+    while (until := attention.held()) is not None:
+        if not told:
+            told = True
+            tell("paused", {"reason": "held", "until": until.isoformat(), "on_timeout": "rollback"})
+        attention.check(gate=True)
+        _look(tell, watch, until)
+        left = (until - world.clock.now()).total_seconds()
+        if left <= 0:
+            raise Aborted("it was held, and nobody came back to it in time")
+        attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
+    if told:
+        tell("continued", {"by": "resume"})
+
+
+def _look(tell: Tell, watch: Watch | None, until: datetime) -> None:
+    """One look while people are waited for. Raises Breach on a FAIL."""
+    if watch is None:
+        return
+    analysis = watch.look()
+    tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
+    if analysis.verdict is Verdict.FAIL:
+        raise Breach(analysis)

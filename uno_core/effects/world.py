@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
 
@@ -14,8 +15,9 @@ from uno_core.clock import Clock
 from uno_core.contracts.health import HealthCheck
 from uno_core.contracts.platform import Capabilities, Platform, Router, Workload
 from uno_core.contracts.services import Logger
+from uno_core.effects.ledger import Ledger
 from uno_core.errors import PluginError, Throttled, Unanswered, UnoError
-from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, Snapshot
+from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, Snapshot, Split
 
 
 @frozen(kw_only=True)
@@ -45,11 +47,17 @@ class Looker(Protocol):
 class Attention(Protocol):
     """What other people want of a deployment while it runs."""
 
-    def check(self) -> None:
-        """Raises Aborted or Suspend where that was asked for."""
+    def check(self, *, gate: bool = False) -> None:
+        """Raises Aborted, Stopped, Suspend or LockLost where there is reason to; `gate`: one is waited at."""
 
     def waiting(self, *, gate: bool = False) -> bool:
         """Whether there is a word that ends a wait, or a gate; cheap."""
+
+    def rest(self, clock: Clock, seconds: float, *, gate: bool = False) -> None:
+        """Wait; a word ends it. May raise Suspend, where somebody else wakes the deployment then."""
+
+    def held(self) -> datetime | None:
+        """Until when a person wants it to hold before its next effect; None where nobody does."""
 
     def promoted(self) -> None:
         """Success is recorded: from now on a word only shortens what is left to wait for."""
@@ -58,8 +66,17 @@ class Attention(Protocol):
         """A promotion, where one was asked for; taken once."""
 
 
-PATIENCE = 60.0
-"""Seconds of a single reading, where the platform asks for fewer calls."""
+PATIENCE = 120.0
+"""Seconds of a single reading, where the platform asks for fewer calls, or cannot be reached."""
+
+BRIEF = 5.0
+"""Seconds that the way back waits for what it only would like to know."""
+
+CONDITIONAL = 60.0
+"""Seconds for which a conditional write whose answer was lost is kept in mind, unless the object moves on."""
+
+SPLIT = "split"
+"""The place of the split, among the places that writes go to; the others are the slots."""
 
 Tell = Callable[[str, Mapping[str, Json]], None]
 """Says what is going on: a kind of event and its data."""
@@ -101,14 +118,24 @@ class Guarded:
 
 
 def _guarded(half: Any) -> Any:
-    return Guarded(half)
+    return half if isinstance(half, Guarded) else Guarded(half)
+
+
+def _unfenced() -> None:
+    """Nobody else can be there."""
+
+
+def _plain(split: Split) -> Mapping[Slot, float]:
+    """A split without its zeros, so that two that mean the same are the same."""
+    return {slot: percent for slot, percent in split.items() if percent}
 
 
 @frozen(kw_only=True)
 class World:
     """Everything that effects need, composed once.
 
-    dry: a rehearsal, in which methods of the strategy's own are named but not called.
+    dry: a rehearsal, in which methods of the strategy's own are named but not called. fence: called
+    before every write, raises LockLost. ledger: the writes of this driver that may still land.
     """
 
     application: Application
@@ -122,6 +149,54 @@ class World:
     look: Looker
     policy: Policy = field(factory=Policy)
     dry: bool = False
+    fence: Callable[[], None] = _unfenced
+    ledger: Ledger = field(factory=Ledger)
+
+    # Writing: nothing else writes
+
+    def ask(self, slot: Slot, counts: Mapping[Release, int]) -> None:
+        """Ask the workload for these counts. Raises LockLost, and what the workload raises."""
+        with self._sending(slot.value, dict(counts)):
+            self.workload.converge(slot, counts)
+
+    def route(self, split: Split, expect: Json) -> None:
+        """Ask the router for this split. Raises LockLost, and what the router raises."""
+        with self._sending(SPLIT, _plain(split)):
+            self.router.write(split, expect)
+
+    def retire(self, slot: Slot, after: float) -> None:
+        """Have the platform empty the slot by itself, later (capability `retires`)."""
+        self.fence()
+        self.workload.retire(slot, after)  # type: ignore[attr-defined]  # declared: Retiring
+
+    def mark(self, value: Json) -> None:
+        """Keep a mark beside the routing, where the router can."""
+        if self.capabilities.marks:
+            self.fence()
+            self.router.mark(value)  # type: ignore[attr-defined]  # declared: Marking
+
+    @contextmanager
+    def _sending(self, place: str, value: Any) -> Iterator[None]:
+        self.fence()
+        try:
+            yield
+        except Unanswered:
+            self.ledger.lost(place, value, self.clock.monotonic() + self.horizon)
+            raise
+        if self.capabilities.cas:
+            self.ledger.settled(place)
+
+    @property
+    def horizon(self) -> float:
+        """How long an unanswered write may still land, unless the object moves on before."""
+        return self.capabilities.write_horizon or (CONDITIONAL if self.capabilities.cas else 0.0)
+
+    def others(self, place: str, value: Any) -> float:
+        """Seconds until no other write than this one can still land at the place."""
+        now = _plain(value) if place == SPLIT else dict(value)
+        return self.ledger.others(place, now, self.clock.monotonic())
+
+    # Reading
 
     def prepare(self) -> None:
         """Make every platform ready for writing."""
@@ -139,6 +214,7 @@ class World:
             in_force=self.router.in_force(),
             size=instances.size,
             captured={"workload": instances.captured, "router": held.captured},
+            mark=held.mark,
         )
 
     def wait(self, timeout: float) -> None:

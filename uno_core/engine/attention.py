@@ -3,28 +3,63 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timedelta
+from typing import Self
 
-from uno_core.errors import Aborted
-from uno_core.journal.records import Signal
-from uno_core.journal.sqlite import Journal
+from uno_core.clock import Clock
+from uno_core.contracts.state import Signal, StateStore
+from uno_core.engine.tenure import Tenure
+from uno_core.errors import Aborted, StateError, Stopped, Suspend
 from uno_core.model import Decision
+
+HOLD = 86400.0
+"""Seconds that a deployment is held before it goes back, where nothing else was said."""
+
+AT_A_GATE = 6
+"""The exit code of a command that does not wait at a gate."""
 
 
 class Ears:
-    """Listens for one deployment. `interrupt` may be called from a signal handler."""
+    """Listens for one deployment. `interrupt` and `suspend` may be called from a signal handler.
 
-    def __init__(self, journal: Journal, deployment: str) -> None:
-        self._journal = journal
+    patient: whether a gate is waited at, or left to a later `uno promote`.
+    """
+
+    def __init__(
+        self, store: StateStore, deployment: str, *, tenure: Tenure | None = None, patient: bool = True
+    ) -> None:
+        self._store = store
         self._deployment = deployment
+        self._tenure = tenure
+        self._patient = patient
         self._interrupted = threading.Event()
         self._why = ""
+        self._leaves: int | None = None
         self._returning = False
         self._promoted = False
+        self._held: Signal | None = None
+        self._full = ""
+        self._unheard = True
+
+    @classmethod
+    def listening(cls, store: StateStore, deployment: str, tenure: Tenure) -> Self:
+        """Ears that wait at gates."""
+        return cls(store, deployment, tenure=tenure)
+
+    @classmethod
+    def passing(cls, store: StateStore, deployment: str, tenure: Tenure) -> Self:
+        """Ears that leave at a gate: a later `uno promote` goes on from there."""
+        return cls(store, deployment, tenure=tenure, patient=False)
 
     def interrupt(self, reason: str) -> None:
         """Ask for the way back from within this process."""
         self._why = reason
         self._interrupted.set()
+
+    def suspend(self, reason: str, exit_code: int) -> None:
+        """Ask this process to stop before the next effect; the deployment stays resumable."""
+        self._leaves = exit_code
+        self.interrupt(reason)
 
     def returning(self) -> None:
         """The way back has begun: nothing turns it around any more."""
@@ -38,30 +73,85 @@ class Ears:
         """Whether there is a word that ends a wait: an abort, and at a gate a promotion."""
         if self._returning:
             return False
-        kinds = {"abort", "promote"} if gate else {"abort"}
-        return self._interrupted.is_set() or any(
-            signal.kind in kinds for signal in self._journal.signals(self._deployment)
-        )
-
-    def check(self) -> None:
-        """Raises Aborted where a person, or the terminal, asked for the way back."""
-        if self._returning or self._promoted:
-            return
         if self._interrupted.is_set():
+            return True
+        kinds = {"abort", "rollback", "pause", "resume"} | ({"promote"} if gate else set())
+        return any(signal.kind in kinds for signal in self._signals())
+
+    def rest(self, clock: Clock, seconds: float, *, gate: bool = False) -> None:
+        """Wait; a word ends it."""
+        clock.sleep(seconds, lambda: self.waiting(gate=gate))
+
+    def check(self, *, gate: bool = False) -> None:
+        """Raises where a person, the terminal or a lost lock ends the way forward."""
+        if self._tenure is not None:
+            self._tenure.check()
+        if self._returning:
+            return
+        if self._interrupted.is_set() and not self._promoted:
+            if self._leaves is not None:
+                raise Suspend(self._why, exit_code=self._leaves)
             raise Aborted(self._why)
-        for signal in self._journal.signals(self._deployment):
-            if signal.kind == "abort":
-                self._journal.answer(signal.id, "going back")
-                raise Aborted(_reason(signal), signal.by)
+        for signal in self._signals():
+            self._hear(signal)
+        if gate and not self._patient:
+            raise Suspend("at a gate: `uno promote` goes on from here", exit_code=AT_A_GATE)
+
+    def _hear(self, signal: Signal) -> None:
+        match signal.kind:
+            case "abort" | "rollback" if self._promoted:
+                self._store.answer(signal.id, "too late: it is promoted; `uno rollback` takes it back")
+            case "abort" if signal.payload.get("hold"):
+                raise Stopped(_reason(signal), signal=signal.id)
+            case "abort" | "rollback":
+                raise Aborted(_reason(signal), signal.by, signal=signal.id)
+            case "pause":
+                self._held = signal
+                self._store.answer(signal.id, f"holds before its next effect, until {self._until(signal)}")
+            case "resume":
+                self._store.answer(
+                    signal.id, "goes on" if self._held else "it does not hold: it goes on anyway"
+                )
+                self._held = None
+
+    def held(self) -> datetime | None:
+        """Until when a person wants it to hold; None where nobody does."""
+        self.check(gate=self._held is not None)
+        return self._until(self._held) if self._held else None
+
+    @staticmethod
+    def _until(signal: Signal) -> datetime:
+        return signal.at + timedelta(seconds=float(str(signal.payload.get("timeout") or HOLD)))
 
     def decision(self) -> Decision | None:
-        """A promotion that was asked for."""
-        for signal in self._journal.signals(self._deployment):
+        """A promotion that was asked for; `full` ones hold for every later gate, of a later driver too."""
+        if self._unheard:
+            self._unheard = False
+            for signal in self._all():
+                if signal.kind == "promote" and signal.payload.get("full") and signal.answer:
+                    self._full = signal.by
+        for signal in self._signals():
             if signal.kind == "promote":
-                self._journal.answer(signal.id, "promoted")
+                self._store.answer(signal.id, "promoted")
+                self._held = None
+                if signal.payload.get("full"):
+                    self._full = signal.by
                 return Decision(promoted=True, by=signal.by, at=signal.at)
-        return None
+        return Decision(promoted=True, by=self._full) if self._full else None
+
+    def _signals(self) -> list[Signal]:
+        """Words not answered yet; where the store cannot be read they are heard later."""
+        try:
+            return list(self._store.signals(self._deployment))
+        except StateError:
+            return []
+
+    def _all(self) -> list[Signal]:
+        try:
+            return list(self._store.signals(self._deployment, unanswered=False))
+        except StateError:
+            return []
 
 
 def _reason(signal: Signal) -> str:
-    return str(signal.payload.get("reason") or f"aborted by {signal.by}")
+    return str(signal.payload.get("reason") or f"{signal.kind} by {signal.by}")

@@ -7,10 +7,11 @@ on the disk. What was recorded is answered from the record, and never performed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from uno_core.clock import Clock
 from uno_core.contracts.services import Logger
+from uno_core.contracts.state import Entry, Lease, Mark, StateStore
 from uno_core.effects.perform import Effects
 from uno_core.errors import (
     Aborted,
@@ -21,33 +22,39 @@ from uno_core.errors import (
     UnoError,
     error_from_json,
 )
-from uno_core.journal.records import Entry, Mark
-from uno_core.journal.sqlite import Journal
 from uno_core.model import Analysis, Json
 from uno_core.wire import fingerprint, from_json, to_json
 
+PATIENCE = 20.0
+"""Seconds for which a journal that cannot be written is tried again, before the way forward ends."""
+
+AGAIN = ("drift", "lock-lost", "state", "nondeterminism")
+"""Codes of errors that end a drive and not the deployment: what they ended is done again by a resume."""
+
 
 class Run:
-    """A port over the embedded journal."""
+    """A port over the journal."""
 
     def __init__(
         self,
-        journal: Journal,
+        store: StateStore,
         deployment: str,
         name: str,
         *,
         effects: Effects,
         clock: Clock,
         logger: Logger,
+        lease: Callable[[], Lease | None] = lambda: None,
         way_back: bool = False,
     ) -> None:
         """`way_back`: a run that goes on without a journal that cannot be written, rather than not at all."""
-        self._journal = journal
+        self._store = store
         self._deployment = deployment
         self._name = name
         self._effects = effects
         self._clock = clock
         self._logger = logger
+        self._lease = lease
         self._way_back = way_back
         self._recorded: dict[int, dict[Mark, Entry]] = {}
         for entry in self._read():
@@ -60,11 +67,15 @@ class Run:
         for entry in recorded.values():
             if entry.fingerprint != fp:
                 raise self._differs(seq, entry, op, arguments)
-        if (result := recorded.get(Mark.RESULT)) is not None:
+        begun, result = recorded.get(Mark.INTENT), recorded.get(Mark.RESULT)
+        if begun is not None:
+            self._effects.begin(op, begun.value)  # type: ignore[arg-type]  # intents are mappings
+        if begun is not None and result is not None:
             if result.error is not None:
                 raise _again(result.error)
+            self._effects.finish(op, begun.value, result.value)  # type: ignore[arg-type]
             return result.value
-        begun = recorded.get(Mark.INTENT)
+        self._effects.before(op)
         attempt = begun.attempt + 1 if begun else 1
         # A wait that was begun before keeps the end that it had then.
         intent = begun.value if begun else self._effects.intent(op, arguments)
@@ -75,7 +86,8 @@ class Run:
             self._append(seq, Mark.RESULT, attempt, op, fp, error=_ended(ended))
             raise
         except UnoError as problem:
-            self._append(seq, Mark.RESULT, attempt, op, fp, error=problem.as_json())
+            if problem.code not in AGAIN:
+                self._append(seq, Mark.RESULT, attempt, op, fp, error=problem.as_json())
             raise
         except Exception as problem:
             # Only UnoErrors cross a contract: what else came out of a plugin is wrapped here.
@@ -92,7 +104,7 @@ class Run:
 
     def _read(self) -> Sequence[Entry]:
         try:
-            return self._journal.entries(self._deployment, self._name)
+            return self._store.entries(self._deployment, self._name)
         except StateError:
             if not self._way_back:
                 raise
@@ -121,7 +133,7 @@ class Run:
             at=self._clock.now(),
         )
         try:
-            self._journal.append(self._deployment, entry)
+            self._write(entry)
         except StateError as problem:
             if not self._way_back:
                 raise
@@ -129,13 +141,28 @@ class Run:
             self._logger.warning("the way back goes on unrecorded", op=op, problem=str(problem))
         self._logger.debug("journal", run=self._name, seq=seq, mark=mark.value, op=op)
 
+    def _write(self, entry: Entry) -> None:
+        """Write it; forward, a store that cannot be used is tried again for a while: it may be restarted."""
+        end = self._clock.monotonic() + (0.0 if self._way_back else PATIENCE)
+        while True:
+            try:
+                self._store.append(self._deployment, entry, lease=self._lease())
+            except StateError as problem:
+                if self._clock.monotonic() >= end:
+                    raise
+                self._logger.warning("the journal cannot be written, again soon", problem=str(problem))
+                self._clock.sleep(1.0)
+            else:
+                return
+
     def _differs(self, seq: int, entry: Entry, op: str, arguments: Mapping[str, Json]) -> Nondeterminism:
         return Nondeterminism(
             f"the strategy asks for something else than its journal holds, at call {seq} of {self._name}",
             found=f"{op} {dict(arguments)}",
             expected=f"{entry.op} {entry.value}",
             where=self._deployment,
-            remedy="its code or its options changed since: `uno rollback` takes the application back",
+            remedy="its code or its options changed since, or it is not deterministic: `uno rollback` takes"
+            " the application back; or install what it was begun with, and `uno resume` again",
         )
 
 

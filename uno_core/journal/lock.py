@@ -9,16 +9,16 @@ import fcntl
 import getpass
 import json
 import os
+import signal
 import socket
+import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from uno_core.contracts.state import Driver
 from uno_core.errors import Locked, StateError
-from uno_core.journal.records import Driver
 from uno_core.wire import from_json, to_json
 
 
@@ -33,7 +33,42 @@ def this_process() -> Driver:
         pid=os.getpid(),
         started=datetime.now(UTC).isoformat("T", "seconds"),
         user=user,
+        born=birth(os.getpid()),
     )
+
+
+def birth(pid: int) -> str:
+    """When a process of this machine began, in the machine's own words; empty where none has this id."""
+    try:
+        # The 22nd field of proc_pid_stat(5), in ticks since the boot; the name before may hold blanks.
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return fields[19]
+    except (OSError, IndexError):
+        pass
+    told = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip()
+
+
+def alive(driver: Driver) -> bool:
+    """Whether this very process still exists, be it stopped; only to be asked on its own machine."""
+    return driver.host == socket.gethostname() and bool(driver.born) and birth(driver.pid) == driver.born
+
+
+def end(driver: Driver) -> None:
+    """Kill a driver of this machine that holds the lock and does not answer."""
+    if alive(driver):
+        os.kill(driver.pid, signal.SIGKILL)
+
+
+def who() -> str:
+    """Who asks: the OS user at this host."""
+    process = this_process()
+    return f"{process.user}@{process.host}"
 
 
 class FileLock:
@@ -43,8 +78,8 @@ class FileLock:
         self.path = path
         self._file: Any = None
 
-    def acquire(self, driver: Driver) -> None:
-        """Take the lock at once, or raise Locked, naming the owner."""
+    def acquire(self, driver: Driver, *, patience: float = 0.1) -> None:
+        """Take the lock within `patience` seconds, or raise Locked, naming the owner."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = self.path.open("a+", encoding="utf-8")
@@ -56,7 +91,7 @@ class FileLock:
                 remedy="check that the state directory is yours and that the disk is not full",
             ) from problem
         try:
-            _take(file)
+            _take(file, patience)
         except BlockingIOError as problem:
             file.close()
             owner = self.owner()
@@ -71,15 +106,6 @@ class FileLock:
         file.write(json.dumps(to_json(driver)))
         file.flush()
         self._file = file
-
-    @contextmanager
-    def hold(self, driver: Driver) -> Iterator[None]:
-        """Hold the lock for as long as something is done. Raises Locked, naming the owner."""
-        self.acquire(driver)
-        try:
-            yield
-        finally:
-            self.release()
 
     def owner(self) -> Driver | None:
         """Who signed last; None where nobody did."""
@@ -106,9 +132,9 @@ class FileLock:
             self._file = None
 
 
-def _take(file: Any) -> None:
-    """Try for a tenth of a second, since a reader that asks `held` has it for an instant."""
-    for _ in range(5):
+def _take(file: Any, patience: float) -> None:
+    """Try for a tenth of a second at least, since a reader that asks `held` has it for an instant."""
+    for _ in range(round(patience / 0.02)):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return

@@ -12,14 +12,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 
-from uno_core.errors import Locked, StateError
-from uno_core.journal.records import Driver, Entry, Mark, Record, Signal
+from uno_core.contracts.state import Driver, Entry, Lease, Mark, Record, Signal, StateStore
+from uno_core.errors import Locked, LockLost, StateError
+from uno_core.journal.lock import FileLock, describe, end
 from uno_core.model import Json, Status
 from uno_core.wire import from_json, to_json
 
@@ -43,32 +44,56 @@ create table if not exists signal(
   id integer primary key autoincrement, dep text not null, kind text not null, payload text not null,
   by text not null, at text not null, answer text not null default '');
 create table if not exists checkpoint(dep text primary key, value text not null, at text not null);
+create table if not exists lease(key text primary key, epoch integer not null, owner text not null,
+  since text not null);
 """
+TAKING_OVER = 10.0
+"""Seconds that a killed owner has to be gone."""
 
 
-class Journal:
-    """The deployments of one state directory. Safe for several processes at once."""
+class FileStore(StateStore):
+    """The deployments of one state directory, for one machine.
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open or create `path`; without one the journal lives in memory and dies with the process."""
+    The kernel holds the lock: it is free at once when its owner dies, and a stopped (SIGSTOP) owner
+    keeps it, so that nobody is taken over behind their back. The epoch fences off one that was.
+    """
+
+    def __init__(self, options: Any = None, services: Any = None, *, path: Path | None = None) -> None:
+        """`path` is created at the first use; without one all lives in memory and dies with the process."""
+        if options is not None:
+            path = (options.directory or services.state_dir) / "journal.db"
         self.path = path
+        self._locks: dict[str, FileLock] = {}
         self._guard = threading.RLock()
+        self._opened: sqlite3.Connection | None = None
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """Opened at the first use: nothing is created by who only looks whether there is anything."""
+        with self._guard:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        path = self.path
         try:
             if path is not None:
                 # What was deployed, by whom and why is nobody else's business on this machine.
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 path.touch(mode=0o600)
-            self._db = sqlite3.connect(
+            db = sqlite3.connect(
                 path or ":memory:", isolation_level=None, timeout=10, check_same_thread=False
             )
-            self._write_ahead()
-            self._db.execute("pragma synchronous=full")
-            with self._transaction() as db:
-                found = db.execute("pragma user_version").fetchone()[0]
-                if found == 0:
-                    for statement in _SCHEMA.split(";\n"):
-                        db.execute(statement)
-                    db.execute(f"pragma user_version={SCHEMA_VERSION}")
+            self._write_ahead(db)
+            db.execute("pragma synchronous=full")
+            db.execute("begin immediate")
+            found = db.execute("pragma user_version").fetchone()[0]
+            if found == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    db.execute(statement)
+                db.execute(f"pragma user_version={SCHEMA_VERSION}")
+            db.execute("commit")
         except (sqlite3.Error, OSError) as problem:
             raise self._failed("open", problem) from problem
         if found > SCHEMA_VERSION:
@@ -79,12 +104,17 @@ class Journal:
                 where=str(path),
                 remedy="upgrade uno-core",
             )
+        return db
 
-    def _write_ahead(self) -> None:
+    def exists(self) -> bool:
+        return self.path is None or self.path.exists()
+
+    @staticmethod
+    def _write_ahead(db: sqlite3.Connection) -> None:
         """Where several open a new journal at once, this is refused without sqlite's own patience."""
         for left in reversed(range(200)):
             try:
-                self._db.execute("pragma journal_mode=wal")
+                db.execute("pragma journal_mode=wal")
                 return
             except sqlite3.OperationalError:
                 if not left:
@@ -92,13 +122,86 @@ class Journal:
                 time.sleep(0.05)
 
     def close(self) -> None:
-        self._db.close()
+        if self._opened is not None:
+            self._opened.close()
+        for lock in self._locks.values():
+            lock.release()
+
+    # The lease
+
+    def acquire(self, key: str, owner: Driver, *, ttl: float, take_over: bool = False) -> Lease:  # noqa: ARG002 - the kernel's lock ends with its owner
+        if self.path is not None:
+            self._take(key, owner, take_over=take_over)
+        now = datetime.now(UTC)
+        try:
+            with self._transaction() as db:
+                db.execute(
+                    "insert into lease(key, epoch, owner, since) values(:key, 1, :owner, :since)"
+                    " on conflict(key) do update set epoch = epoch + 1, owner = :owner, since = :since",
+                    {"key": key, "owner": json.dumps(to_json(owner)), "since": now.isoformat()},
+                )
+                epoch = db.execute("select epoch from lease where key = ?", (key,)).fetchone()[0]
+        except StateError:
+            # A full disk must not keep the traffic at a bad release: the kernel's lock is held.
+            epoch = 0
+        return Lease(key=key, owner=owner, epoch=epoch, since=now)
+
+    def _take(self, key: str, owner: Driver, *, take_over: bool) -> None:
+        lock = self._lock(key)
+        try:
+            lock.acquire(owner)
+        except Locked:
+            former = lock.owner()
+            if not take_over or former is None:
+                raise
+            end(former)
+            lock.acquire(owner, patience=TAKING_OVER)
+        self._locks[key] = lock
+
+    def _lock(self, key: str) -> FileLock:
+        assert self.path is not None  # noqa: S101 - asked before
+        return FileLock(self.path.parent / "locks" / f"{key}.lock")
+
+    def renew(self, lease: Lease, *, ttl: float) -> Lease:  # noqa: ARG002 - nothing expires
+        with self._guard:
+            self._check(lease)
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        lock = self._locks.pop(lease.key, None)
+        if lock is not None:
+            lock.release()
+
+    def holder(self, key: str) -> Lease | None:
+        if self.path is None or not (lock := self._lock(key)).held():
+            return None
+        owner = lock.owner()
+        rows = self._select("select * from lease where key = ?", key)
+        if owner is None or not rows:
+            return None
+        since = datetime.fromisoformat(rows[0]["since"])
+        return Lease(key=key, owner=owner, epoch=rows[0]["epoch"], since=since)
+
+    def _check(self, lease: Lease | None) -> None:
+        """Raises LockLost where another owner came since; to be called in the write's transaction."""
+        if lease is None or not lease.epoch:
+            return
+        rows = self._select("select epoch, owner from lease where key = ?", lease.key)
+        if not rows or rows[0]["epoch"] != lease.epoch:
+            now = from_json(json.loads(rows[0]["owner"]), Driver) if rows else None
+            raise LockLost(
+                "the lock of this application was taken over: nothing more is written",
+                found=f"epoch {rows[0]['epoch']}, {describe(now)}" if now else "nobody's lock",
+                expected=f"epoch {lease.epoch}",
+                where=str(self.path),
+                remedy="uno status shows what its new owner does",
+            )
 
     # Deployments
 
-    def create(self, record: Record) -> Record:
-        """Begin a deployment; the id is given here. Raises Locked when another one is under way."""
+    def create(self, record: Record, *, lease: Lease | None = None) -> Record:
         with self._transaction() as db:
+            self._check(lease)
             place = (record.application, record.environment)
             # Of the joined name: `shop` in `eu-prod` and `shop-eu` in `prod` share their numbers.
             n = db.execute(
@@ -114,12 +217,18 @@ class Journal:
                     row,
                 )
             except sqlite3.IntegrityError as problem:
-                raise Locked(
-                    f"another deployment of {record.application} in {record.environment} is under way",
-                    where=str(self.path),
-                    remedy="uno status shows it",
-                ) from problem
+                raise self._under_way(record) from problem
         return record
+
+    def _under_way(self, record: Record) -> Locked:
+        others = self.list(application=record.application, environment=record.environment)
+        other = next((o for o in others if not o.status.final), None)
+        return Locked(
+            f"another deployment of {record.application} in {record.environment} is under way",
+            found=f"{other.id}" + (f", {describe(other.driver)}" if other.driver else "") if other else "",
+            where=str(self.path),
+            remedy="uno status shows it",
+        )
 
     def update(
         self,
@@ -130,8 +239,8 @@ class Journal:
         message: str | None = None,
         exit_code: int | None = None,
         driver: Driver | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """Change what is given, and leave the rest."""
         changes: dict[str, Any] = {"updated": at.isoformat()}
         if status is not None:
             changes["status"] = status.value
@@ -142,10 +251,16 @@ class Journal:
         if driver is not None:
             changes["driver"] = json.dumps(to_json(driver))
         with self._transaction() as db:
-            db.execute(
-                f"update deployment set {', '.join(f'{k} = :{k}' for k in changes)} where id = :id",  # noqa: S608 - column names of our own
-                {**changes, "id": id},
-            )
+            self._check(lease)
+            try:
+                db.execute(
+                    f"update deployment set {', '.join(f'{k} = :{k}' for k in changes)} where id = :id",  # noqa: S608 - column names of our own
+                    {**changes, "id": id},
+                )
+            except sqlite3.IntegrityError as problem:
+                raise self._under_way(
+                    _record(self._select("select * from deployment where id = ?", id)[0])
+                ) from problem
 
     def get(self, id: str) -> Record | None:
         rows = self._select("select * from deployment where id = ?", id)
@@ -154,7 +269,6 @@ class Journal:
     def list(
         self, *, application: str | None = None, environment: str | None = None, limit: int = 1000
     ) -> Sequence[Record]:
-        """The newest first, by the order in which they began: a clock can be set back."""
         rows = self._select(
             "select * from deployment where (?1 is null or application = ?1)"
             " and (?2 is null or environment = ?2)"
@@ -167,11 +281,11 @@ class Journal:
 
     # Entries
 
-    def append(self, id: str, entry: Entry) -> None:
-        """Write one line. It is on the disk when this returns."""
+    def append(self, id: str, entry: Entry, *, lease: Lease | None = None) -> None:
         with self._transaction() as db:
-            db.execute(
-                "insert into journal(dep, run, seq, mark, attempt, op, fp, value, error, at)"
+            self._check(lease)
+            inserted = db.execute(
+                "insert or ignore into journal(dep, run, seq, mark, attempt, op, fp, value, error, at)"
                 " values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     id,
@@ -185,10 +299,16 @@ class Journal:
                     json.dumps(entry.error) if entry.error is not None else None,
                     entry.at.isoformat(),
                 ),
+            ).rowcount
+        if not inserted and entry not in self.entries(id, entry.run):
+            raise StateError(
+                "this line of the journal was written already, with other words",
+                found=f"{entry.run} {entry.seq} {entry.mark} {entry.attempt}",
+                where=str(self.path),
+                remedy="two drivers wrote one deployment: uno show tells what each did",
             )
 
     def entries(self, id: str, run: str | None = None) -> Sequence[Entry]:
-        """The lines of a deployment in the order in which they were written."""
         rows = self._select(
             "select run, seq, mark, attempt, op, fp as fingerprint, value, error, at from journal"
             " where dep = ?1 and (?2 is null or run = ?2) order by line",
@@ -213,7 +333,6 @@ class Journal:
     # Words between processes
 
     def signal(self, id: str, kind: str, payload: Mapping[str, Json], *, by: str, at: datetime) -> int:
-        """Leave a word for the driver of a deployment, whichever process that is."""
         with self._transaction() as db:
             cursor = db.execute(
                 "insert into signal(dep, kind, payload, by, at) values(?, ?, ?, ?, ?)",
@@ -238,7 +357,6 @@ class Journal:
         ]
 
     def answer(self, signal: int, text: str) -> None:
-        """Say what came of a word."""
         with self._transaction() as db:
             db.execute("update signal set answer = ? where id = ?", (text, signal))
 
@@ -261,13 +379,14 @@ class Journal:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._guard:
             try:
-                self._db.execute("begin immediate")
+                db = self._db
+                db.execute("begin immediate")
                 try:
-                    yield self._db
-                    self._db.execute("commit")
+                    yield db
+                    db.execute("commit")
                 except BaseException:
-                    if self._db.in_transaction:
-                        self._db.execute("rollback")
+                    if db.in_transaction:
+                        db.execute("rollback")
                     raise
             except sqlite3.Error as problem:
                 raise self._failed("write", problem) from problem

@@ -10,17 +10,18 @@ from attrs import define, field, frozen
 
 from uno_core.analysis.evidence import Evidence
 from uno_core.analysis.windows import Watcher
+from uno_core.contracts.engine import Order, Outcome
 from uno_core.contracts.health import HealthCheck
 from uno_core.contracts.judge import Judge, Window
 from uno_core.contracts.metrics import Counters, Figures, MetricProvider, NoData, Query
 from uno_core.contracts.services import Services
+from uno_core.contracts.state import Driver, StateStore
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.effects.world import Policy, World
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
-from uno_core.engine.order import Order, Outcome
 from uno_core.errors import ConfigError, Unsupported
-from uno_core.journal.sqlite import Journal
+from uno_core.journal.memory import MemoryStore
 from uno_core.model import Application, Bounds, Decision, Finding, Json, Kind, Release, Secret, Slot, Verdict
 from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.platform import Rules, SimulatedPlatform
@@ -44,6 +45,10 @@ class NoSecrets:
 
     def reveal(self, secret: Secret) -> str:
         raise ConfigError("there are no secrets in a simulation", found=secret.reference)
+
+
+NOBODY = Driver(host="stage", pid=1, started="", user="nobody")
+"""Who drives on a stage, unless somebody else is named."""
 
 
 class Willing(Ears):
@@ -112,8 +117,7 @@ class Stage:
     health: Callable[[str | None], HealthCheck | None] = lambda _: None
     judge: Judge = field(factory=Assumed)
     provider: MetricProvider | None = None
-    locks: Path | None = None
-    journal: Journal = field(factory=Journal)
+    store: StateStore = field(factory=MemoryStore)
     willing: bool = True
     dry: bool = False
     clock: VirtualClock = field(init=False, factory=VirtualClock)
@@ -165,9 +169,12 @@ class Stage:
 
     def engine(self) -> Embedded:
         """An engine on this stage; events are kept, and handed to `react`."""
-        ears = Willing(self.journal, "") if self.willing else None
         return Embedded(
-            journal=self.journal, world=self.world, locks=self.locks, listener=self._hear, ears=ears
+            store=self.store,
+            world=self.world,
+            listener=self._hear,
+            owner=NOBODY,
+            hearing=Willing.listening if self.willing else Ears.listening,
         )
 
     def _hear(self, kind: str, data: Mapping[str, Json]) -> None:

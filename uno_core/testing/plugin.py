@@ -21,11 +21,13 @@ from packaging.specifiers import SpecifierSet
 
 from uno_core import hookspecs
 from uno_core.config.options import spec_of
+from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheckInfo
 from uno_core.contracts.judge import JudgeInfo
 from uno_core.contracts.metrics import MetricProviderInfo
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Info
+from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 
 # Of each kind: its hook, and what an object of it answers to.
@@ -35,8 +37,14 @@ _KINDS: Mapping[type[Info], tuple[str, Sequence[str]]] = {
     HealthCheckInfo: ("uno_register_health_checks", ("check", "per_instance")),
     MetricProviderInfo: ("uno_register_metric_providers", ("window", "sample")),
     JudgeInfo: ("uno_register_judges", ("judge",)),
+    EngineInfo: ("uno_register_engines", ("driving",)),
+    StateStoreInfo: ("uno_register_state_stores", ("acquire", "append", "entries")),
 }
-_BASES: Mapping[type[Info], type[Any]] = {StrategyInfo: DeploymentStrategy, PlatformInfo: Platform}
+_BASES: Mapping[type[Info], type[Any]] = {
+    StrategyInfo: DeploymentStrategy,
+    PlatformInfo: Platform,
+    StateStoreInfo: StateStore,
+}
 _HOOKS = {name for name in vars(hookspecs) if name.startswith("uno_register_")}
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

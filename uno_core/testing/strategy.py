@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from uno_core.context import Calls, Context, Facts
+from uno_core.contracts.engine import Outcome
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.effects.perform import Effects, not_serving
 from uno_core.engine.attention import Ears
 from uno_core.engine.calling import run_strategy
-from uno_core.engine.order import Outcome
 from uno_core.engine.run import Run
 from uno_core.model import Json, Release, Slot, Snapshot, Status, needed
 from uno_core.simulation.platform import Rules
@@ -116,21 +116,21 @@ class StrategyContract:
         stage = Stage(rules=rules)
         stage.live("v1")
         outcome = self._deploy(stage, make, "v2", options)
-        record = stage.journal.get(outcome.deployment)
+        record = stage.store.get(outcome.deployment)
         assert record is not None
         initial = from_json(record.params["initial"], Snapshot)
         strategy, release = make(), stage.world.workload.resolve(Release("v2"))
         effects = _Nothing(
-            stage.world,
-            Ears(stage.journal, record.id),
-            _ignore,
+            world=stage.world,
+            attention=Ears(stage.store, record.id),
+            tell=_ignore,
             strategy=strategy,
             release=release,
             initial=initial,
             outage=self.outage,
         )
         logger = stage.world.logger
-        run = Run(stage.journal, record.id, "deploy", effects=effects, clock=stage.clock, logger=logger)
+        run = Run(stage.store, record.id, "deploy", effects=effects, clock=stage.clock, logger=logger)
         facts: Facts[Any] = Facts(
             application=stage.application,
             release=release,
@@ -146,10 +146,10 @@ class StrategyContract:
         stage.live("v1")
         outcome = self._deploy(stage, make, "v2", options)
         assert outcome.status is Status.SUCCESSFUL, outcome.message
-        record = stage.journal.get(outcome.deployment)
+        record = stage.store.get(outcome.deployment)
         assert record is not None
         order = stage.order(make(), "v2", options, outage=self.outage)
-        back = stage.engine().rollback(order, record, "asked for")
+        back = stage.engine().rollback(order, record.id, "asked for")
         assert back.status is Status.ROLLED_BACK, back.message
         _assert_as_before(stage)
 
@@ -170,8 +170,8 @@ def _ignore(_kind: str, _data: Mapping[str, Json]) -> None:
 def _abort_at(stage: Stage, moment: int) -> Callable[[Event], None]:
     def react(event: Event) -> None:
         if len(stage.events) == moment + 1 and event.kind != "finished":
-            newest = stage.journal.list(limit=1)[0].id
-            stage.journal.signal(newest, "abort", {"reason": "a test"}, by="test", at=stage.clock.now())
+            newest = stage.store.list(limit=1)[0].id
+            stage.store.signal(newest, "abort", {"reason": "a test"}, by="test", at=stage.clock.now())
 
     return react
 

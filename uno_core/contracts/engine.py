@@ -1,12 +1,14 @@
-"""What an engine is asked to do, and what came of it."""
+"""Engines: what drives a deployment, what it is asked to do, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import field, frozen
 
+from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.model import Application, Json, Release, Slot, Snapshot, Status
 
@@ -41,13 +43,17 @@ class Order:
 
 @frozen(kw_only=True)
 class Outcome:
-    """How a deployment ended. `snapshot` is what was last observed, where anything could be."""
+    """How a deployment ended, or was left. `snapshot` is what was last observed, where anything could be.
+
+    until: when there is something to do again, where it was left to wait.
+    """
 
     deployment: str
     status: Status
     message: str
     exit_code: int
     snapshot: Snapshot | None = None
+    until: datetime | None = None
 
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -60,3 +66,8 @@ EXIT_CODES: Mapping[Status, int] = {
     Status.HALTED: 7,
 }
 """What `uno deploy` returns for each final state."""
+
+
+@frozen(kw_only=True)
+class EngineInfo(Info):
+    """An engine, as registered."""
