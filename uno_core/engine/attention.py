@@ -154,4 +154,5 @@ class Ears:
 
 
 def _reason(signal: Signal) -> str:
-    return str(signal.payload.get("reason") or f"{signal.kind} by {signal.by}")
+    did = "aborted" if signal.kind == "abort" else "rolled back"
+    return str(signal.payload.get("reason") or f"{did} by {signal.by}")

@@ -105,7 +105,7 @@ def test_a_gate_waits():
     stage.live("v1")
 
     def promote():
-        stage.journal.signal(stage.journal.list()[0].id, "promote", {}, by="eve", at=stage.clock.now())
+        stage.store.signal(stage.store.list()[0].id, "promote", {}, by="eve", at=stage.clock.now())
 
     stage.clock.at(5000, promote)
     outcome = stage.deploy(Canary(), "v2", CanaryOptions(gates=(50.0,)))

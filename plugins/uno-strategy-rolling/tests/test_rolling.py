@@ -110,8 +110,8 @@ def test_hold_keeps_the_mixture_until_a_person_decides():
 
     def decide():
         seen.append(stage.world.observe().slot("blue").releases)
-        record = stage.journal.list()[0]
-        stage.journal.signal(record.id, "abort", {}, by="bob", at=stage.clock.now())
+        record = stage.store.list()[0]
+        stage.store.signal(record.id, "abort", {}, by="bob", at=stage.clock.now())
 
     stage.clock.at(1000, decide)
     outcome = stage.deploy(Rolling(), "bad", RollingOptions(on_batch_failure="hold"))
@@ -178,8 +178,8 @@ def test_a_held_batch_that_is_promoted_is_started_anew(mixed, most):
 
     def mend():
         stage.platform.workload.rules = evolve(rules, broken={}, hopeless=frozenset())
-        record = stage.journal.list()[0]
-        stage.journal.signal(record.id, "promote", {}, by="bob", at=stage.clock.now())
+        record = stage.store.list()[0]
+        stage.store.signal(record.id, "promote", {}, by="bob", at=stage.clock.now())
 
     stage.clock.at(1000, mend)
     options = RollingOptions(on_batch_failure="hold", max_unavailable=most)
