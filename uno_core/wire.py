@@ -29,8 +29,8 @@ def _is_json(kind: Any) -> bool:
 
 def counts_to_json(counts: Mapping[Release, int]) -> Json:
     """Counts as a list, since a release is no JSON key; sorted, so that fingerprints agree."""
-    rows: list[Mapping[str, Json]] = [{**_release(release), "count": n} for release, n in counts.items()]
-    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+    ordered = sorted(counts, key=lambda r: (r.version, r.artifact, r.config))
+    return [{**_release(release), "count": counts[release]} for release in ordered]
 
 
 def _release(release: Release) -> Mapping[str, Json]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
+from uno_core.effects.drift import check_drift
 from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
 from uno_core.effects.traffic import set_traffic
@@ -311,6 +312,7 @@ class Effects:
     def _verify(self, _: Arguments) -> Json:
         self._refuse_failed()
         snapshot = self.world.observe_patiently(listen=self.attention.check)
+        check_drift(snapshot.split, self.own())
         if complaint := not_serving(snapshot, self.release):
             serving = ", ".join(map(str, snapshot.releases)) or "nothing"
             raise NotServing(

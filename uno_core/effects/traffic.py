@@ -71,7 +71,6 @@ def set_traffic(
     """
     check_split(world, split)
     end = world.clock.monotonic() + max(timeout, 1.5 * world.capabilities.bound + 30)
-    check_capacity(world.observe_patiently(end, attention.check), split)
     attention.check()
     write(world, attention, split, own, end)
     tell("split_written", {"split": {slot.value: split[slot] for slot in split}})
@@ -88,9 +87,27 @@ def set_traffic(
                 expected=show(split),
                 remedy="raise switch_timeout if the platform only needs longer",
             )
-        attention.check()
-        world.wait(min(1.0, left))
+        patiently(world, attention, min(pace(world), left))
 
+
+def pace(world: World) -> float:
+    """Seconds between two looks at what takes up to `bound` to be in force."""
+    return min(SLOWEST, max(1.0, world.capabilities.bound / 20))
+
+
+def patiently(world: World, attention: Attention, seconds: float) -> None:
+    """Wait for a change, listening every second; what is slow need not be asked so often."""
+    end = world.clock.monotonic() + seconds
+    while (left := end - world.clock.monotonic()) > 0:
+        attention.check()
+        began = world.clock.monotonic()
+        world.wait(min(1.0, left))
+        if world.clock.monotonic() - began < min(1.0, left) * 0.9:
+            return
+
+
+SLOWEST = 15.0
+"""Seconds between two looks at the most."""
 
 CONFLICTS = 5
 """Conditional writes in a row that may fail although the split is uno's: somebody touches the object."""
@@ -111,6 +128,8 @@ def write(
             if _there(held.split, split) and not must_move_on(world, split):
                 return
             check_drift(held.split, own())
+            # At every try: what was ready before the last one may have crashed since.
+            check_capacity(world.observe_patiently(end, attention.check), split)
             try:
                 world.route(split, held.token)
             except Drift:

@@ -90,12 +90,16 @@ def only_unos(plugin: object, doing: str) -> Iterator[None]:
     except UnoError:
         raise
     except (Exception, SystemExit) as problem:
-        raise PluginError(
-            f"{type(plugin).__name__}.{doing} failed with an error that is not uno's",
-            found=f"{type(problem).__name__}: {problem}",
-            where=type(plugin).__module__,
-            remedy="tell the plugin's author; --debug shows the traceback",
-        ) from problem
+        raise _wrapped(plugin, doing, problem) from problem
+
+
+def _wrapped(plugin: object, doing: str, problem: BaseException) -> PluginError:
+    return PluginError(
+        f"{type(plugin).__name__}.{doing} failed with an error that is not uno's",
+        found=f"{type(problem).__name__}: {problem}",
+        where=type(plugin).__module__,
+        remedy="tell the plugin's author; --debug shows the traceback",
+    )
 
 
 class Guarded:
@@ -111,9 +115,15 @@ class Guarded:
 
         @wraps(found)
         def guarded(*arguments: Any, **named: Any) -> Any:
-            with only_unos(self._half, name):
+            try:
                 return found(*arguments, **named)
+            except UnoError:
+                raise
+            except (Exception, SystemExit) as problem:
+                raise _wrapped(self._half, name, problem) from problem
 
+        # Looked up once: this is on the way of every call to a platform.
+        setattr(self, name, guarded)
         return guarded
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from uno_core.context import Calls, Context
 from uno_core.errors import PluginError, UnoError, Unsettled, Unwind
 from uno_core.model import DeploymentResult, Snapshot
+from uno_core.rules import protects
 
 
+@protects("what is captured to go back to comes from a settled world only")
 def check_settled(snapshot: Snapshot) -> None:
     """Raises Unsettled where a deployment cannot begin: traffic in two slots, or a slot of two releases."""
     if snapshot.settled:
         return
+    if isinstance(snapshot.mark, Mapping):
+        raise Unsettled(
+            "a deployment of this application has not ended",
+            found=f"the mark of {snapshot.mark.get('deployment')}, since {snapshot.mark.get('since')}",
+            expected="no mark beside the routing",
+            where="the routed object itself",
+            remedy="`uno resume` goes on with it, `uno rollback` takes it back, both with the state that it"
+            " was begun with; where that is lost, `uno deploy --stable SLOT` says which slot counts as live",
+        )
     parts = [
         f"{slot} has {snapshot.split[slot]:g} % with "
         + (

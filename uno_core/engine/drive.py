@@ -13,7 +13,7 @@ from uno_core.contracts.state import Record, StateStore
 from uno_core.effects.drift import show
 from uno_core.effects.ledger import Ledger
 from uno_core.effects.perform import Effects
-from uno_core.effects.world import BRIEF, World
+from uno_core.effects.world import BRIEF, PATIENCE, World
 from uno_core.engine.attention import AT_A_GATE, Ears
 from uno_core.engine.book import Book
 from uno_core.engine.calling import run_strategy, run_unwindable
@@ -28,6 +28,8 @@ from uno_core.errors import (
     Nondeterminism,
     Stopped,
     Suspend,
+    Throttled,
+    Unanswered,
     Unhealthy,
     UnoError,
     Unwind,
@@ -124,15 +126,21 @@ class Drive:
 
     def _mark(self) -> None:
         """Say at the routed object itself what goes on, before the first write."""
-        initial = self.initial
-        self.world.mark(
-            {
-                "deployment": self.record.id,
-                "since": self.record.created.isoformat(),
-                "split": {slot.value: percent for slot, percent in initial.split.items()},
-                "releases": {slot.value: counts_to_json(initial.slot(slot).wanted) for slot in initial.slots},
-            }
-        )
+        initial, end = self.initial, self.world.clock.monotonic() + PATIENCE
+        mark: Json = {
+            "deployment": self.record.id,
+            "since": self.record.created.isoformat(),
+            "split": {slot.value: percent for slot, percent in initial.split.items()},
+            "releases": {slot.value: counts_to_json(initial.slot(slot).wanted) for slot in initial.slots},
+        }
+        while True:
+            try:
+                return self.world.mark(mark)
+            except (Throttled, Unanswered):
+                if self.world.clock.monotonic() >= end:
+                    raise
+                self.ears.check()
+                self.world.wait(1.0)
 
     def _leave(self, left: Suspend) -> Outcome:
         """Stop here, and stay resumable."""
@@ -263,9 +271,9 @@ class Drive:
     def end(self, status: Status, message: str, snapshot: Snapshot | None = None) -> Outcome:
         """Record how it ended, and tell it. The mark goes where nothing is left to be done."""
         code = EXIT_CODES[status]
-        if status in (Status.SUCCESSFUL, Status.ROLLED_BACK, Status.FAILED):
-            self._unmark()
         try:
+            if status in (Status.SUCCESSFUL, Status.ROLLED_BACK, Status.FAILED):
+                self._unmark()
             self.book.note(self.record.id, status=status, message=message, exit_code=code)
         except LockLost as problem:
             return self.lost(problem)
@@ -278,6 +286,8 @@ class Drive:
     def _unmark(self) -> None:
         try:
             self.world.mark(None)
+        except LockLost:
+            raise
         except UnoError as problem:
             self._logger.warning("the mark of this deployment could not be taken away", problem=str(problem))
 

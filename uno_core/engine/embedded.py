@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -27,6 +27,9 @@ from uno_core.wire import from_json, to_json
 
 ENDED = frozenset({Status.SUCCESSFUL, Status.ROLLED_BACK, Status.FAILED, Status.STOPPED})
 """States that a resume does not go on from."""
+
+SETTLED = frozenset({Status.SUCCESSFUL, Status.ROLLED_BACK, Status.FAILED})
+"""States that leave one release serving, and nothing to be done."""
 
 Hearing = Callable[[StateStore, str, Tenure], Ears]
 """Makes the ears of a deployment."""
@@ -60,7 +63,7 @@ class Embedded:
         with self._tenure(order.application) as tenure:
             before = self._settle_what_crashed(order.application, tenure)
             self.world.prepare()
-            initial = self.world.observe()
+            initial = self._unmarked(self.world.observe())
             if before is not None:
                 self._retire_what_is_due(before, initial, tenure)
             found = initial.split
@@ -106,6 +109,12 @@ class Embedded:
             updated=now,
         )
         return self.store.create(record, lease=tenure.lease)
+
+    def _unmarked(self, initial: Snapshot) -> Snapshot:
+        """Without the mark of a deployment that has ended, whose last word did not get through."""
+        mark = initial.mark
+        record = self.store.get(str(mark.get("deployment"))) if isinstance(mark, Mapping) else None
+        return evolve(initial, mark=None) if record is not None and record.status in SETTLED else initial
 
     # Going on
 

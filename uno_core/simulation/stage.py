@@ -120,7 +120,7 @@ class Stage:
     store: StateStore = field(factory=MemoryStore)
     willing: bool = True
     dry: bool = False
-    clock: VirtualClock = field(init=False, factory=VirtualClock)
+    clock: VirtualClock = field(factory=VirtualClock, kw_only=True)
     platform: SimulatedPlatform = field(init=False)
     world: World = field(init=False)
     events: list[Event] = field(init=False, factory=list)
