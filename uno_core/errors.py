@@ -144,6 +144,13 @@ class Unsettled(UnoError):
     exit_code = 7
 
 
+class StalePlan(UnoError):
+    """What is to be deployed, or the world, is not what the plan was made from: nothing was touched."""
+
+    code = "stale-plan"
+    exit_code = 7
+
+
 class Locked(UnoError):
     """Another deployment of the application is under way: nothing was touched."""
 

@@ -22,10 +22,10 @@ from uno_core.engine.embedded import Embedded
 from uno_core.engine.port import Driving, Engine
 from uno_core.engine.recorded import Recorded
 from uno_core.engine.tenure import Tenure, next_turn
-from uno_core.errors import ConfigError, Locked, StateError, Unsettled
+from uno_core.errors import ConfigError, Locked, StateError, UnoError, Unsettled
 from uno_core.journal.lock import describe, this_process, who
-from uno_core.model import Bounds, DeploymentResult, Json, Release, Slot, Status
-from uno_core.planning import Choice, Plan, already, choose, plan
+from uno_core.model import Bounds, DeploymentResult, Json, Release, Slot, Snapshot, Status
+from uno_core.planning import Agreed, Choice, Plan, UnderWay, already, basis, choose, plan, refused, seen
 from uno_core.wire import from_json, to_json
 
 ANSWER = 5.0
@@ -146,17 +146,54 @@ class Session(Assembly):
         Raises what the deployment would be refused for: ConfigError, Unsupported, Unsettled.
         """
         target = target or self.target()
+        warnings = list(self.warnings(target))
+        under_way: UnderWay | None = None
+        try:
+            under_way = self.under_way()
+        except UnoError as problem:  # a plan needs no journal: it only says more where there is one
+            warnings.append(f"whether a deployment is under way could not be seen: {problem.message}")
+        try:
+            return self._rehearse(target, self.world.observe(), warnings=warnings, under_way=under_way)
+        except Unsettled as problem:
+            raise refused(problem, under_way) from problem
+
+    def under_way(self) -> UnderWay | None:
+        """The deployment of the application that has not ended, and who drives it; None where none is."""
+        records = self.history(limit=1)
+        if not records or records[0].status.final:
+            return None
+        record = records[0]
+        return UnderWay(
+            id=record.id,
+            version=record.version,
+            status=record.status.value,
+            driver=describe(record.driver) if record.driver else "",
+            driver_alive=self.driven(),
+        )
+
+    def _rehearse(self, target: Target, snapshot: Snapshot, **more: Any) -> Plan:
         info, options = target.choice.info, target.options
         return plan(
             application=self.config.application,
             choice=target.choice,
             # One of its own: what a strategy keeps in itself must not come from a rehearsal.
-            strategy=self.registry.strategy(info, options, self.logger),
+            make=lambda: self.registry.strategy(info, options, self.logger),
             options=options,
             release=target.release,
-            snapshot=self.world.observe(),
+            snapshot=snapshot,
             capabilities=self.world.capabilities,
-            warnings=list(self.warnings(target)),
+            policy=self.world.policy,
+            made_from={**self._basis(target), "world": seen(snapshot)},
+            **more,
+        )
+
+    def _basis(self, target: Target) -> Mapping[str, Json]:
+        return basis(
+            application=self.config.application,
+            release=target.release,
+            strategy=target.choice.info.name,
+            options=_written(target.options),
+            plugins=self._plugins(target.choice.info),
         )
 
     def warnings(self, target: Target) -> Iterator[str]:
@@ -176,27 +213,36 @@ class Session(Assembly):
         stable: Slot | None = None,
         patient: bool = True,
         supersede: bool = False,
+        plan: Agreed | None = None,
     ) -> Outcome:
         """Deploy what is configured; `target` where that was read already.
 
         stable: the slot that counts as live where the world is not settled. patient: whether gates
         are waited at. supersede: what is under way goes back first, and nobody slips in between.
+        plan: what this has to be; StalePlan is raised where it is another by now.
         Raises before anything is touched; afterwards every end is an Outcome.
         """
         target = target or self.target()
+        if plan is not None:
+            plan.check_asked(self._basis(target))
+
+        def nothing_to_do(now: Snapshot) -> bool:
+            # The deployment's own first look, under its lock: the world that it really begins from.
+            if plan is not None:
+                plan.check_world(now)
+            return already(now, target.release)
+
         with self._next_turn() if supersede else nullcontext():
             if supersede:
                 self._end_what_runs(target)
             if stable is None:
                 # A rehearsal: what cannot work here is refused before anything is touched.
                 try:
-                    self.plan(target)
+                    self._rehearse(target, self.world.observe(), measure=False)
                 except Unsettled:
                     pass  # the engine says so itself, once it knows that nobody else is at work
             order = evolve(self._order(target, reason), stable=stable)
-            return self._driving(patient=patient).deploy(
-                order, already=lambda now: already(now, target.release)
-            )
+            return self._driving(patient=patient).deploy(order, already=nothing_to_do)
 
     def _driving(self, *, patient: bool = True) -> Driving:
         def hearing(store: StateStore, deployment: str, tenure: Tenure) -> Ears:
@@ -233,15 +279,13 @@ class Session(Assembly):
             )
 
     def _order(self, target: Target, reason: str) -> Order:
-        options = target.options
-        written: Json = to_json(options) if attrs.has(type(options)) else dict(options)
         return Order(
             application=self.config.application,
             release=target.release,
             strategy_name=target.choice.info.name,
             strategy=target.strategy,
-            options=options,
-            written=written if isinstance(written, Mapping) else {},
+            options=target.options,
+            written=_written(target.options),
             outage=target.choice.info.outage,
             plugins=self._plugins(target.choice.info),
             reason=reason,
@@ -490,6 +534,12 @@ def check_same_plugins(record: Record, now: Mapping[str, str]) -> None:
             remedy="install what it was begun with, or `uno resume --changed-plugins`: it stops where the"
             " strategy asks for something else than before; or `uno rollback`",
         )
+
+
+def _written(options: Any) -> Mapping[str, Json]:
+    """The options of a strategy as JSON, for the journal."""
+    written: Json = to_json(options) if attrs.has(type(options)) else dict(options)
+    return written if isinstance(written, Mapping) else {}
 
 
 def _values(options: Any) -> Iterator[tuple[str, Any]]:

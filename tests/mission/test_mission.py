@@ -104,7 +104,7 @@ def test_rows_4_6_and_8(place, strategy):
     place.run(DEPLOY.format(strategy=strategy))
     assert place.serves() == "v1.0"
     place.configure(
-        "v1.10", **({"canary": "{increment_interval: 1, drain: 1}"} if strategy == "canary" else {})
+        "v1.10", **({"canary": "{increment_interval: 2, drain: 1}"} if strategy == "canary" else {})
     )
     ended = place.run(DEPLOY.format(strategy=strategy))
     assert place.serves() == "v1.10"
