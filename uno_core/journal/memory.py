@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
@@ -12,6 +15,20 @@ from uno_core.contracts.state import Driver, Entry, Lease, Record, Signal, State
 from uno_core.errors import Locked, LockLost, StateError
 from uno_core.journal.lock import describe
 from uno_core.model import Json, Status
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PAST = datetime.min.replace(tzinfo=UTC)
+
+
+def _alone(method: F) -> F:
+    """One thread at a time: a heartbeat renews while a deployment writes."""
+
+    @wraps(method)
+    def guarded(self: MemoryStore, *args: Any, **named: Any) -> Any:
+        with self._guard:
+            return method(self, *args, **named)
+
+    return cast("F", guarded)
 
 
 class MemoryStore(StateStore):
@@ -24,14 +41,16 @@ class MemoryStore(StateStore):
     def __init__(self, clock: Clock | None = None) -> None:
         self._expires = clock is not None
         self._clock = clock or SystemClock()
+        self._guard = threading.RLock()
         self._records: dict[str, Record] = {}
-        self._entries: dict[str, list[Entry]] = {}
+        self._entries: dict[str, dict[tuple[str, int, str, int], Entry]] = {}
         self._signals: list[tuple[str, Signal]] = []
         self._checkpoints: dict[str, Json] = {}
         self._leases: dict[str, Lease] = {}
 
     # The lease
 
+    @_alone
     def acquire(self, key: str, owner: Driver, *, ttl: float, take_over: bool = False) -> Lease:
         now = self._clock.now()
         former = self._leases.get(key)
@@ -46,6 +65,7 @@ class MemoryStore(StateStore):
         self._leases[key] = lease
         return lease
 
+    @_alone
     def renew(self, lease: Lease, *, ttl: float) -> Lease:
         self._check(lease)
         renewed = evolve(lease, expires=self._end(ttl))
@@ -55,10 +75,11 @@ class MemoryStore(StateStore):
     def _end(self, ttl: float) -> datetime | None:
         return self._clock.now() + timedelta(seconds=ttl) if self._expires else None
 
+    @_alone
     def release(self, lease: Lease) -> None:
         held = self._leases.get(lease.key)
         if held is not None and held.epoch == lease.epoch:
-            self._leases[lease.key] = evolve(held, expires=self._clock.now())
+            self._leases[lease.key] = evolve(held, expires=_PAST)
 
     def holder(self, key: str) -> Lease | None:
         lease = self._leases.get(key)
@@ -80,6 +101,7 @@ class MemoryStore(StateStore):
 
     # Deployments
 
+    @_alone
     def create(self, record: Record, *, lease: Lease | None = None) -> Record:
         self._check(lease)
         self._refuse_second(record.application, record.environment)
@@ -101,6 +123,7 @@ class MemoryStore(StateStore):
                     remedy="uno status shows it",
                 )
 
+    @_alone
     def update(
         self,
         id: str,
@@ -138,21 +161,20 @@ class MemoryStore(StateStore):
         ]
         return found[:limit]
 
+    @_alone
     def append(self, id: str, entry: Entry, *, lease: Lease | None = None) -> None:
         self._check(lease)
-        lines = self._entries.setdefault(id, [])
-        mine = (entry.run, entry.seq, entry.mark, entry.attempt)
-        if any((line.run, line.seq, line.mark, line.attempt) == mine for line in reversed(lines[-4:])):
-            if entry in lines:
-                return
+        mine = (entry.run, entry.seq, entry.mark.value, entry.attempt)
+        kept = self._entries.setdefault(id, {}).setdefault(mine, entry)
+        if kept != entry:
             raise StateError("this line was written already, with other words", found=str(mine))
-        lines.append(entry)
 
     def entries(self, id: str, run: str | None = None) -> Sequence[Entry]:
-        return [entry for entry in self._entries.get(id, ()) if run in (None, entry.run)]
+        return [entry for entry in list(self._entries.get(id, {}).values()) if run in (None, entry.run)]
 
     # Words between processes
 
+    @_alone
     def signal(self, id: str, kind: str, payload: Mapping[str, Json], *, by: str, at: datetime) -> int:
         number = len(self._signals) + 1
         self._signals.append((id, Signal(id=number, kind=kind, payload=dict(payload), by=by, at=at)))
@@ -161,6 +183,7 @@ class MemoryStore(StateStore):
     def signals(self, id: str, *, unanswered: bool = True) -> Sequence[Signal]:
         return [s for dep, s in self._signals if dep == id and not (unanswered and s.answer)]
 
+    @_alone
     def answer(self, signal: int, text: str) -> None:
         dep, found = self._signals[signal - 1]
         self._signals[signal - 1] = (dep, evolve(found, answer=text))

@@ -64,6 +64,7 @@ class FileStore(StateStore):
             path = (options.directory or services.state_dir) / "journal.db"
         self.path = path
         self._locks: dict[str, FileLock] = {}
+        self._leases: dict[str, Lease] = {}
         self._guard = threading.RLock()
         self._opened: sqlite3.Connection | None = None
 
@@ -144,7 +145,8 @@ class FileStore(StateStore):
         except StateError:
             # A full disk must not keep the traffic at a bad release: the kernel's lock is held.
             epoch = 0
-        return Lease(key=key, owner=owner, epoch=epoch, since=now)
+        self._leases[key] = Lease(key=key, owner=owner, epoch=epoch, since=now)
+        return self._leases[key]
 
     def _take(self, key: str, owner: Driver, *, take_over: bool) -> None:
         lock = self._lock(key)
@@ -165,9 +167,19 @@ class FileStore(StateStore):
     def renew(self, lease: Lease, *, ttl: float) -> Lease:  # noqa: ARG002 - nothing expires
         with self._guard:
             self._check(lease)
+            if self._leases.get(lease.key) != lease:
+                raise LockLost(
+                    "the lock of this application was given up: nothing more is written",
+                    found="nobody's lock",
+                    expected=f"epoch {lease.epoch}",
+                    where=str(self.path),
+                )
         return lease
 
     def release(self, lease: Lease) -> None:
+        if self._leases.get(lease.key) != lease:
+            return  # given up before, and perhaps taken anew since
+        del self._leases[lease.key]
         lock = self._locks.pop(lease.key, None)
         if lock is not None:
             lock.release()
@@ -300,7 +312,7 @@ class FileStore(StateStore):
                     entry.at.isoformat(),
                 ),
             ).rowcount
-        if not inserted and entry not in self.entries(id, entry.run):
+        if not inserted and _as_read(entry) not in self.entries(id, entry.run):
             raise StateError(
                 "this line of the journal was written already, with other words",
                 found=f"{entry.run} {entry.seq} {entry.mark} {entry.attempt}",
@@ -407,6 +419,11 @@ class FileStore(StateStore):
             where=str(self.path),
             remedy="check that the disk is not full, and that the directory is yours and on a local disk",
         )
+
+
+def _as_read(entry: Entry) -> Entry:
+    """A tuple is a list once it was written."""
+    return evolve(entry, value=json.loads(json.dumps(entry.value)), error=json.loads(json.dumps(entry.error)))
 
 
 def _row(record: Record) -> dict[str, Any]:
