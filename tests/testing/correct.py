@@ -1,5 +1,6 @@
 """The contracts, held against doubles that are right. The broken ones differ from these in one place."""
 
+import copy
 import itertools
 import sys
 import textwrap
@@ -10,12 +11,14 @@ import pytest
 
 from tests.testing import doubles
 from uno_core import MetricProviderInfo, Release, Slot, Target
+from uno_core.journal.memory import MemoryStore
 from uno_core.testing import (
     HealthCheckContract,
     JudgeContract,
     MetricProviderContract,
     PluginContract,
     RouterContract,
+    StateStoreContract,
     WorkloadContract,
 )
 
@@ -112,6 +115,25 @@ class MemoryJudgeContract(JudgeContract):
     @pytest.fixture
     def judge(self):
         return self.judge_class()
+
+
+class MemoryStateContract(StateStoreContract):
+    """Each that is opened is an object of its own, with the same state behind it."""
+
+    store_class = MemoryStore
+
+    @pytest.fixture
+    def clock(self):
+        return doubles.VirtualClock()
+
+    @pytest.fixture
+    def open(self, clock):
+        store = self.store_class(clock)
+        return lambda: copy.copy(store)
+
+    @pytest.fixture
+    def wait(self, clock):
+        return clock.sleep
 
 
 ENTRY = """

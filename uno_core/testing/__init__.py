@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from uno_core.testing.fixtures import TableOfSecrets as TableOfSecrets
     from uno_core.testing.health import HealthCheckContract as HealthCheckContract
     from uno_core.testing.judge import JudgeContract as JudgeContract
+    from uno_core.testing.lock import LockContract as LockContract
     from uno_core.testing.metrics import MetricProviderContract as MetricProviderContract
     from uno_core.testing.platform import PlatformContract as PlatformContract
     from uno_core.testing.plugin import PluginContract as PluginContract
     from uno_core.testing.router import RouterContract as RouterContract
+    from uno_core.testing.state import StateStoreContract as StateStoreContract
     from uno_core.testing.strategy import StrategyContract as StrategyContract
     from uno_core.testing.workload import WorkloadContract as WorkloadContract
 
@@ -41,10 +43,12 @@ _HOMES = {
     "TableOfSecrets": "fixtures",
     "HealthCheckContract": "health",
     "JudgeContract": "judge",
+    "LockContract": "lock",
     "MetricProviderContract": "metrics",
     "PlatformContract": "platform",
     "PluginContract": "plugin",
     "RouterContract": "router",
+    "StateStoreContract": "state",
     "StrategyContract": "strategy",
     "WorkloadContract": "workload",
 }

@@ -79,5 +79,13 @@ def judge(test, bug):
     return add
 
 
+def store(test, bug):
+    def add(cls):
+        _add(correct.MemoryStateContract, test, bug, store_class=cls)
+        return cls
+
+    return add
+
+
 def plugin(test, bug, *replace):
     _add(correct.MemoryPluginContract, test, bug, replace=replace)
