@@ -59,10 +59,14 @@ class Session(Assembly):
     listener: Listener = nobody
     ears: Ears | None = field(init=False, default=None)
 
-    def target(self) -> Target:
-        """Everything that a deployment needs, read and checked. Raises ConfigError and PluginError."""
+    def target(self, plan: Agreed | None = None) -> Target:
+        """Everything that a deployment needs, read and checked. Raises ConfigError and PluginError.
+
+        plan: names the version where nothing else does.
+        """
         wanted = self.config.release
-        if not wanted.version:
+        version = wanted.version or (plan.version if plan else "")
+        if not version:
             raise ConfigError(
                 "no version is named",
                 where=str(self.config.file or "the command line"),
@@ -75,7 +79,7 @@ class Session(Assembly):
             self.check(url)
         self.check(None)
         strategy = self.registry.strategy(choice.info, options, self.logger)
-        release = self.world.workload.resolve(Release(wanted.version, wanted.image))
+        release = self.world.workload.resolve(Release(version, wanted.image))
         return Target(choice=choice, strategy=strategy, options=options, release=release)
 
     def choose(self) -> Choice:
@@ -155,6 +159,8 @@ class Session(Assembly):
         try:
             return self._rehearse(target, self.world.observe(), warnings=warnings, under_way=under_way)
         except Unsettled as problem:
+            if under_way is None:
+                raise
             raise refused(problem, under_way) from problem
 
     def under_way(self) -> UnderWay | None:

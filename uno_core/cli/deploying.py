@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -14,6 +15,7 @@ from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.contracts.engine import Outcome
 from uno_core.journal.lock import who
 from uno_core.model import Json, Slot, Status
+from uno_core.planning import read
 from uno_core.session import Session
 
 
@@ -25,10 +27,18 @@ from uno_core.session import Session
     type=click.Choice(["blue", "green"]),
     help="The slot that counts as live where the application is not settled; all traffic goes there first.",
 )
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Deploy exactly what `uno plan --out FILE` planned; refused where anything is different by now.",
+)
 @output("json", "jsonl")
 @debug
 @click.pass_context
-def deploy(ctx: click.Context, request: Request, reason: str, stable: str | None, output: str) -> None:
+def deploy(
+    ctx: click.Context, request: Request, *, reason: str, stable: str | None, plan: Path | None, output: str
+) -> None:
     """Take the application to a release, or back to what served before when that fails.
 
     Progress goes to stderr, the result to stdout. The first Ctrl-C takes the traffic back, the
@@ -37,12 +47,12 @@ def deploy(ctx: click.Context, request: Request, reason: str, stable: str | None
     began = time.monotonic()
     with printing.answering(output), request.open() as session:
         view = view_for(output)
-        target = session.target()
+        agreed = read(plan) if plan else None
+        target = session.target(agreed)
         for warning in session.warnings(target):
             _warn(view, warning)
-        outcome = drive(
-            session, view, lambda: session.deploy(reason, target, stable=Slot(stable) if stable else None)
-        )
+        slot = Slot(stable) if stable else None
+        outcome = drive(session, view, lambda: session.deploy(reason, target, stable=slot, plan=agreed))
         facts: Mapping[str, Json] = {
             "application": session.config.application.name,
             "environment": session.config.application.environment,

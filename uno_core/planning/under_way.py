@@ -13,10 +13,8 @@ def told(under_way: UnderWay) -> str:
     return f"{under_way.id} ({under_way.version}) is under way: {under_way.status}, {who}"
 
 
-def refused(problem: Unsettled, under_way: UnderWay | None) -> Unsettled:
-    """The refusal of an unsettled world, with the deployment that made it so, where there is one."""
-    if under_way is None:
-        return problem
+def refused(problem: Unsettled, under_way: UnderWay) -> Unsettled:
+    """The refusal of an unsettled world, with the deployment that made it so."""
     ways = (
         "plan again once it has ended; `uno promote` passes its gate, `uno abort` takes it back"
         if under_way.driver_alive
