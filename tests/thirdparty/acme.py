@@ -167,7 +167,7 @@ def uno_register_strategies():
 
 @hookimpl
 def uno_register_platforms():
-    capabilities = Capabilities(mixed=True, granularity=50, unroute=True, cas=True)
+    capabilities = Capabilities(mixed=True, granularity=50, unroute=True, cas=True, bound=0.1)
     return [
         PlatformInfo(
             name="paper",
