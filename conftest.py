@@ -10,6 +10,7 @@ import os
 import shutil
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,10 @@ pytest_plugins = ["pytester", "uno_core.testing.fixtures"]
 
 COMPONENTS = {
     "envoy": lambda: find_spec("envoy") is not None,
+    # Debian keeps what only a server needs off the PATH.
+    "postgresql": lambda: (
+        shutil.which("initdb") is not None or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    ),
     "supervisor": lambda: find_spec("supervisor") is not None,
     "wrk": lambda: shutil.which("wrk") is not None,
 }
