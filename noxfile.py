@@ -82,9 +82,11 @@ def isolated(session):
             place = work / plugin.name
             shutil.copytree(plugin / "tests", place / "tests")
             shutil.copy(plugin / "pyproject.toml", place / "tests")
+            shutil.copytree(HERE / "tests" / "support", place / "support")
             (place / "conftest.py").write_text('pytest_plugins = ["uno_core.testing.fixtures"]\n')
             (place / "pytest.ini").write_text(
-                "[pytest]\naddopts = --import-mode=importlib\nmarkers =\n    component(name): a real one\n"
+                "[pytest]\naddopts = --import-mode=importlib\npythonpath = support\n"
+                "markers =\n    component(name): a real one\n"
             )
             session.run(UV, "venv", "--quiet", str(place / "venv"), external=True)
             python = place / "venv" / "bin" / "python"
