@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field, frozen
@@ -42,9 +41,3 @@ class Ledger:
         """Seconds until nothing at all can land any more."""
         left = [one.until - now for writes in self._open.values() for one in writes]
         return max(0.0, max(left, default=0.0))
-
-    def values(self, place: str, now: float) -> Sequence[Any]:
-        """What may still land at the place."""
-        return [
-            one.value for one in self._open.get(place, ()) if one.until > now and one.value is not ANYTHING
-        ]

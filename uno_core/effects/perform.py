@@ -13,7 +13,7 @@ from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
-from uno_core.effects.world import SPLIT, Attention, Tell, World
+from uno_core.effects.world import Attention, Tell, World
 from uno_core.errors import Aborted, HookFailed, LockLost, NotServing, Refused, UnoError
 from uno_core.model import (
     Analysis,
@@ -108,7 +108,7 @@ class Effects:
     def before(self, op: str) -> None:
         """Hold, where a person wants that; raises what ends it."""
         if op in HELD and not self.way_back:
-            hold(self.world, self.attention, self.tell, self._last_watch())
+            hold(self.world, self.attention, self.tell, self._last_watch)
 
     def intent(self, op: str, arguments: Arguments) -> Arguments:
         """What is to be journaled before the call: its arguments, and the absolute end of a wait."""
@@ -152,14 +152,13 @@ class Effects:
                 self._fails.pop(intent["slot"], None)
 
     def own(self) -> Sequence[Split]:
-        """The splits that are uno's: what was confirmed, and what may still land of what was asked for.
+        """The splits that are uno's: what was confirmed, and what was asked for since without an answer.
 
         Empty where any is: on the way back, and until a person's wish to write over another's is met.
         """
         if self.way_back or self.reassert:
             return ()
-        open_writes = self.world.ledger.values(SPLIT, self.world.clock.monotonic())
-        return [self._confirmed, *unanswered(self._asked), *open_writes]
+        return [self._confirmed, *unanswered(self._asked)]
 
     # One method an operation
 
@@ -225,7 +224,6 @@ class Effects:
 
     def _watch(self, a: Arguments, slot: Slot) -> Watch:
         live = self.initial.live
-        self._looked = True
         return Watch(
             self.world,
             slot=slot,
@@ -244,6 +242,7 @@ class Effects:
     def _evaluate(self, a: Arguments) -> Json:
         watch = self._watch(a, Slot(a["slot"]))
         analysis = evaluate(self.world, self.attention, self.tell, watch, timeout=a["timeout"])
+        self._looked = True
         value: Json = to_json(analysis)
         return value
 
@@ -271,6 +270,7 @@ class Effects:
             insist=a.get("insist", True),
             remember=self.remember,
         )
+        self._looked = self._looked or watch is not None
         measured = analysis if watch is not None and watch.measures else None
         value: Json = to_json(measured) if measured is not None else None
         return value

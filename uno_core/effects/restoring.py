@@ -139,8 +139,10 @@ class Restoration:
         snapshot = self.world.observe()
         live = self.initial.live
         if live is None:
+            routed = self.world.capabilities.unroute and any(snapshot.in_force.values())
             for slot in Slot:
-                self._ask(snapshot, slot, {})
+                if not routed:  # unrouted first, then stopped
+                    self._ask(snapshot, slot, {})
         else:
             self._keep(snapshot, live, self._next(snapshot, live))
         self._report(snapshot)

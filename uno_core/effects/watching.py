@@ -285,12 +285,12 @@ def pause(
         attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
 
 
-def hold(world: World, attention: Attention, tell: Tell, watch: Watch | None) -> None:
+def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], Watch | None]) -> None:
     """Wait while a person wants the deployment to hold; raises Aborted when nobody comes back to it."""
-    told = False
+    told, watch = False, None
     while (until := attention.held()) is not None:
         if not told:
-            told = True
+            told, watch = True, watching()
             tell("paused", {"reason": "held", "until": until.isoformat(), "on_timeout": "rollback"})
         attention.check(gate=True)
         _look(tell, watch, until)

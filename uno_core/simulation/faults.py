@@ -49,6 +49,7 @@ class Fault(StrEnum):
     CRASH = "crash"
     CRASH_AFTER = "crash-after"
     CRASH_BACK = "crash-back"
+    CRASH_BAD = "crash-bad"
     ABORT = "abort"
 
 
@@ -59,7 +60,7 @@ WRITES = (Fault.FAILS, Fault.FAILS_LATE, *UNANSWERED, Fault.THROTTLED, Fault.CON
 READS = (Fault.BLIND, Fault.STALE, Fault.THROTTLED)
 ANYWHERE = (
     Fault.AWAY, Fault.NEW_CRASHES, Fault.OLD_CRASHES, Fault.FOREIGN, Fault.STOLEN, Fault.BAD,
-    Fault.CRASH, Fault.CRASH_AFTER, Fault.CRASH_BACK, Fault.ABORT,
+    Fault.CRASH, Fault.CRASH_AFTER, Fault.CRASH_BACK, Fault.CRASH_BAD, Fault.ABORT,
 )  # fmt: skip
 
 LANDS_AFTER = 20.0
@@ -89,14 +90,16 @@ class Point:
 class Trouble:
     """Counts the points, and lets happen what the schedule has for them.
 
-    happens: what a fault of the world or of the process means; the explorer knows. `dead` is set by
-    a crash: whatever the dying code tries, nothing more is done.
+    landed: told when a late write lands, and whether it was conditional. happens: what a fault of the
+    world or of the process means; the explorer knows. `dead` is set by a crash: whatever the dying
+    code tries, nothing more is done.
     """
 
     clock: VirtualClock
     schedule: Mapping[int, Fault] = field(factory=dict)
     happens: Callable[[Fault], None] = lambda _: None
     sent: Callable[[Sent], None] = lambda _: None
+    landed: Callable[[bool], None] = lambda _: None
     points: list[Point] = field(init=False, factory=list)
     dead: bool = field(init=False, default=False)
     away_until: float = field(init=False, default=-1.0)
@@ -110,7 +113,7 @@ class Trouble:
         fault = self.schedule.get(number)
         if fault is None:
             return None
-        if fault in (Fault.CRASH, Fault.CRASH_BACK):
+        if fault in (Fault.CRASH, Fault.CRASH_BACK, Fault.CRASH_BAD):
             self.happens(fault)
             self.dead = True
             raise Crash
@@ -186,6 +189,7 @@ class TroubledApi(Api):
         def land() -> None:
             if not self._conditional or version() == sent_at:
                 apply()
+                self._trouble.landed(self._conditional)
 
         self._trouble.clock.later(seconds, land)
 

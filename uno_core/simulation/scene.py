@@ -47,6 +47,9 @@ from uno_core.simulation.stage import SHOP, FiguresNow, Stage
 RESTART = 5.0
 """Seconds from a crash to the next driver."""
 
+RESTART_LATE = 30.0
+"""Seconds from a crash to the next driver, where the release goes bad meanwhile."""
+
 BACK_UP = 8.0
 """Seconds that a crashed instance takes to be ready again."""
 
@@ -64,7 +67,7 @@ class Subject:
     """A strategy to be explored.
 
     max_unavailable: how many fewer ready instances than its share needs a slot may have by its
-    options. first: nothing is live before.
+    options. first: nothing is live before. silent: no metric ever says anything.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Subject:
     outage: bool = False
     max_unavailable: int = 0
     first: bool = False
+    silent: bool = False
 
 
 @frozen(kw_only=True)
@@ -88,10 +92,11 @@ class Harsh:
     """A judge that fails at the first window with errors, and remembers that it did."""
 
     failed: bool = False
+    fresh: bool = True
 
     def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:
         bad = any(window.candidate.errors for window in windows)
-        self.failed = self.failed or bad
+        self.failed, self.fresh = self.failed or bad, True
         verdict = Verdict.FAIL if bad else Verdict.PASS
         return [Finding(verdict=verdict, metric=m, reason=f"{m}: {verdict}") for m in bounds]
 
@@ -107,13 +112,18 @@ class Scene:
         self._end = "resume"
         self._stolen_at: int | None = None
         self._thief = False
+        self._restart = RESTART
+        self._unwatched = False
+        self._returning = False
         self._foreign = False
+        self._interfered = -1.0
+        self._theirs: Split = {}
         self._promoted = False
         self._fell: dict[Slot, float] = {}
         clock = VirtualClock()
         self.trouble = Trouble(clock, {})
         rates = FiguresNow(clock)
-        rates.rates = {slot: Figures(requests=100.0) for slot in Slot}
+        rates.rates = {} if subject.silent else {slot: Figures(requests=100.0) for slot in Slot}
         self._rates = rates
         self.stage = Stage(
             rules=place.rules,
@@ -133,6 +143,7 @@ class Scene:
         self.trouble.schedule = schedule
         self.trouble.happens = self._happens
         self.trouble.sent = self._sent
+        self.trouble.landed = self._landed
 
     # What happens
 
@@ -144,6 +155,12 @@ class Scene:
                 self._end = "resume"
             case Fault.CRASH_BACK:
                 self._end = "rollback"
+            case Fault.CRASH_BAD:
+                # What nobody watches goes bad, and the next driver comes late.
+                self._end, self._restart = "resume", RESTART_LATE
+                self._happens(Fault.BAD)
+                self.judge.fresh = False
+                self._unwatched = True
             case Fault.NEW_CRASHES:
                 self._fall(idle, 99)
             case Fault.OLD_CRASHES:
@@ -152,9 +169,11 @@ class Scene:
                 router.touch()
             case Fault.FOREIGN:
                 self._foreign = True
+                self._interfered = self.stage.clock.monotonic()
                 fine = self.place.rules.capabilities.weights
                 held = router.state().split
                 other = share(idle, 37.0) if fine else whole((next(iter(held), live)).other)
+                self._theirs = other
                 router.impose(other)
             case Fault.STOLEN:
                 self._stolen_at = len(self.trouble.points)
@@ -171,8 +190,8 @@ class Scene:
         self._fell[slot] = self.stage.clock.monotonic()
 
     def _hear(self, kind: str) -> None:
-        if kind == "promoted":
-            self._promoted = True
+        self._promoted = self._promoted or kind == "promoted"
+        self._returning = self._returning or kind == "rollback"
 
     # What must hold at every write
 
@@ -197,6 +216,11 @@ class Scene:
         if abs(sum(split.values()) - 100) > 0.01:
             self._violated(f"a split that does not sum to 100: {_show(split)}")
         held = self.stage.platform.router.state().split
+        if self._overwrites(held):
+            self._violated(f"{_show(split)} over somebody else's {_show(held)}")
+        idle = self.before.idle
+        if self._unwatched and not self.judge.fresh and split.get(idle, 0.0) > held.get(idle, 0.0) > 0:
+            self._violated(f"{idle} grows to {split[idle]:g} %, and went bad while nobody watched")
         for slot, percent in split.items():
             if percent <= held.get(slot, 0.0) or self._just_fell(slot):
                 continue
@@ -209,9 +233,22 @@ class Scene:
             if 0 < ready < least and not back and not alone:
                 self._violated(f"{percent:g} % to {slot}, where {ready} are ready of {least}")
 
+    def _overwrites(self, held: Split) -> bool:
+        """Whether a way forward writes over what somebody else wrote a while ago."""
+        theirs = self._foreign and same_split(held, self._theirs)
+        return theirs and not self._returning and self._interfered < self.stage.clock.monotonic()
+
+    def _landed(self, conditional: bool) -> None:
+        if conditional and self._returning:
+            self._violated(
+                "an unanswered write landed on the way back, though a newer one would forestall it"
+            )
+
     def _check_counts(self, slot: Slot, counts: Counts) -> None:
-        if self.subject.outage or self._just_fell(slot):
-            return
+        if self.subject.outage or self._just_fell(slot) or self._interfered == self.stage.clock.monotonic():
+            return  # nobody can know what somebody else did at this very instant
+        if self.subject.first and not self.place.rules.capabilities.unroute:
+            return  # nothing else could serve, and what fails is not left running
         state = self._state(slot)
         router = self.stage.platform.router
         percent = max(router.state().split.get(slot, 0.0), router.followed().get(slot, 0.0))
@@ -234,7 +271,7 @@ class Scene:
             then = self._then(outcome)
             if not then:
                 break
-            self.stage.clock.sleep(RESTART)
+            self.stage.clock.sleep(self._restart)
         rules = self.place.rules
         self.stage.clock.sleep(rules.capabilities.write_horizon + LANDS_AFTER + NO_ANSWER + rules.propagation)
         self._check_end(outcome)
@@ -290,8 +327,14 @@ class Scene:
         if status is Status.SUCCESSFUL:
             if self.judge.failed and not self._promoted:
                 self._violated("a release with a FAIL verdict succeeded")
+            if self.subject.silent:
+                self._violated("a release succeeded without any evidence")
+            if self._returning and not self._stolen_at:
+                self._violated("a way back was begun, and it ended as a success")
             self._check_serves("v2", self._where("v2"))
         elif status in (None, Status.ROLLED_BACK, Status.FAILED):
+            if self._promoted and self._end == "resume" and self._stolen_at is None and not self._foreign:
+                self._violated("what was promoted was taken back, and nobody asked for it")
             if self.before.live is None:
                 self._check_removed()
             else:
@@ -327,7 +370,8 @@ class Scene:
 
     def _check_removed(self) -> None:
         left = [slot for slot in Slot if self._state(slot).instances]
-        if left or any(self.stage.platform.router.state().split.values()):
+        unroute = self.place.rules.capabilities.unroute and not self._foreign
+        if left or (unroute and any(self.stage.platform.router.state().split.values())):
             self._violated(
                 f"a first deployment failed, and left something in {', '.join(left) or 'the routing'}"
             )
