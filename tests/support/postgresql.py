@@ -89,7 +89,7 @@ class Server:
             time.sleep(0.1)
 
     def kill(self):
-        """As a power cut does, so far as the server knows."""
+        """As the kernel does where memory is short; a session may live on for a moment."""
         self.process.kill()
         self.process.wait(DEADLINE)
 
