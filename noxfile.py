@@ -43,6 +43,12 @@ def demo(session):
 
 
 @nox.session
+def explore(session):
+    """Every instant hit by everything that can go wrong: `-- --seconds N`, `--replay`, `--without`."""
+    run(session, "python", "-m", "tests.exploration", *session.posargs)
+
+
+@nox.session
 def lint(session):
     """Style and mistakes: ruff."""
     run(session, "ruff", "check", ".")

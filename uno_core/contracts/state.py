@@ -199,6 +199,10 @@ class StateStore(Lock):
     def signals(self, id: str, *, unanswered: bool = True) -> Sequence[Signal]:
         """The words for a deployment, in their order."""
 
+    def called(self) -> Sequence[str]:
+        """The deployments under way for which there is a word that is not answered."""
+        return [r.id for r in self.list() if not r.status.final and self.signals(r.id)]
+
     @abstractmethod
     def answer(self, signal: int, text: str) -> None:
         """Say what came of a word."""

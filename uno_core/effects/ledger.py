@@ -37,7 +37,7 @@ class Ledger:
         left = [one.until - now for one in self._open.get(place, ()) if one.value != value]
         return max(0.0, max(left, default=0.0))
 
-    def any(self, now: float) -> float:
-        """Seconds until nothing at all can land any more."""
-        left = [one.until - now for writes in self._open.values() for one in writes]
+    def any(self, now: float, *, but: str = "") -> float:
+        """Seconds until nothing can land any more, anywhere `but` at that place."""
+        left = [one.until - now for place, writes in self._open.items() for one in writes if place != but]
         return max(0.0, max(left, default=0.0))

@@ -66,9 +66,13 @@ def may_be_overtaken(world: World, target: Split) -> bool:
 
 
 @protects("the way back stays on watch until no unanswered write can land any more", otherwise=False)
-def still_open(world: World) -> bool:
-    """Whether something that was sent, here or by the driver before, may still land."""
-    return world.ledger.any(world.clock.monotonic()) > 0
+def still_open(world: World, idle: Slot) -> bool:
+    """Whether something that was sent, here or by the driver before, may still land.
+
+    Where writes are conditional the idle slot is left out: that it is emptied forestalls the rest.
+    """
+    left_out = idle.value if world.capabilities.cas else ""
+    return world.ledger.any(world.clock.monotonic(), but=left_out) > 0
 
 
 def _as_far_as_ready(
@@ -111,7 +115,7 @@ class Restoration:
             problem: UnoError | None = None
             try:
                 snapshot = self._pass()
-                if self._restored(snapshot) and not still_open(self.world):
+                if self._restored(snapshot) and not still_open(self.world, self.initial.idle):
                     self._empty_idle(snapshot)
                     return snapshot
             except (Forbidden, LockLost):

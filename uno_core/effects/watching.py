@@ -107,7 +107,7 @@ def check_health(
             return report
         if (left := end - world.clock.monotonic()) <= 0:
             return report
-        attention.rest(world.clock, min(1.0, left))
+        world.clock.sleep(min(1.0, left), attention.waiting)
 
 
 class Watch:
@@ -193,7 +193,7 @@ def evaluate(world: World, attention: Attention, tell: Tell, watch: Watch, *, ti
         left = end - world.clock.monotonic()
         if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or left <= 0:
             return analysis
-        attention.rest(world.clock, min(world.policy.look_every, left))
+        world.clock.sleep(min(world.policy.look_every, left), attention.waiting)
 
 
 def wait(

@@ -71,6 +71,7 @@ class Drive:
                 now=clock.now(),
                 monotonic=clock.monotonic(),
                 horizon=self.world.horizon,
+                conditional=self.world.capabilities.cas,
             )
             seen = self.store.last_checkpoint(self.record.id)
             self._seen = dict(seen) if isinstance(seen, Mapping) else {}

@@ -71,10 +71,13 @@ class Recorded:
                 return False
         return True
 
-    def open_writes(self, ledger: Ledger, *, now: datetime, monotonic: float, horizon: float) -> None:
+    def open_writes(
+        self, ledger: Ledger, *, now: datetime, monotonic: float, horizon: float, conditional: bool
+    ) -> None:
         """Enter into the ledger what drivers before may have sent, and what may still land.
 
-        Of a call that never ended nobody knows when its driver died: it counts from now on.
+        Of a call that never ended nobody knows when its driver died: it counts from now on. Where
+        writes are conditional, a call that ended well has forestalled whatever it sent before.
         """
         if not horizon:
             return
@@ -84,6 +87,8 @@ class Recorded:
             (begins if entry.mark is Mark.INTENT else ends)[entry.run, entry.seq] = entry
         for key, intent in begins.items():
             end = ends.get(key)
+            if conditional and end is not None and end.error is None:
+                continue
             age = max(0.0, (now - end.at).total_seconds()) if end is not None else 0.0
             if age < horizon:
                 for place, value in _places(intent):
@@ -117,7 +122,13 @@ def _places(intent: Entry) -> Sequence[tuple[str, object]]:
 
 @protects("what a dead driver may have sent is taken for something that may still land")
 def remember_open_writes(
-    recorded: Recorded, ledger: Ledger, *, now: datetime, monotonic: float, horizon: float
+    recorded: Recorded,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    monotonic: float,
+    horizon: float,
+    conditional: bool,
 ) -> None:
     """`Recorded.open_writes`, for a driver that goes on from another one."""
-    recorded.open_writes(ledger, now=now, monotonic=monotonic, horizon=horizon)
+    recorded.open_writes(ledger, now=now, monotonic=monotonic, horizon=horizon, conditional=conditional)

@@ -28,6 +28,9 @@ from uno_core.wire import fingerprint, from_json, to_json
 PATIENCE = 20.0
 """Seconds for which a journal that cannot be written is tried again, before the way forward ends."""
 
+QUIET = ("wait", "pause")
+"""What sends nothing: to go on with it is no new attempt, however often it is woken."""
+
 AGAIN = ("drift", "lock-lost", "state", "nondeterminism")
 """Codes of errors that end a drive and not the deployment: what they ended is done again by a resume."""
 
@@ -76,10 +79,11 @@ class Run:
             self._effects.finish(op, begun.value, result.value)  # type: ignore[arg-type]
             return result.value
         self._effects.before(op)
-        attempt = begun.attempt + 1 if begun else 1
+        attempt = begun.attempt + (op not in QUIET) if begun else 1
         # A wait that was begun before keeps the end that it had then.
         intent = begun.value if begun else self._effects.intent(op, arguments)
-        self._append(seq, Mark.INTENT, attempt, op, fp, value=intent)
+        if not (begun and op in QUIET):
+            self._append(seq, Mark.INTENT, attempt, op, fp, value=intent)
         try:
             value = self._effects.perform(op, intent)  # type: ignore[arg-type]  # intents are mappings
         except (Breach, Aborted) as ended:

@@ -368,6 +368,9 @@ class FileStore(StateStore):
             for row in rows
         ]
 
+    def called(self) -> Sequence[str]:
+        return [row["dep"] for row in self._select("select distinct dep from signal where answer = ''")]
+
     def answer(self, signal: int, text: str) -> None:
         with self._transaction() as db:
             db.execute("update signal set answer = ? where id = ?", (text, signal))

@@ -90,16 +90,15 @@ class Point:
 class Trouble:
     """Counts the points, and lets happen what the schedule has for them.
 
-    landed: told when a late write lands, and whether it was conditional. happens: what a fault of the
-    world or of the process means; the explorer knows. `dead` is set by a crash: whatever the dying
-    code tries, nothing more is done.
+    landed: told when a late write lands. happens: what a fault of the world or of the process means;
+    the explorer knows. `dead` is set by a crash: whatever the dying code tries, nothing more is done.
     """
 
     clock: VirtualClock
     schedule: Mapping[int, Fault] = field(factory=dict)
     happens: Callable[[Fault], None] = lambda _: None
     sent: Callable[[Sent], None] = lambda _: None
-    landed: Callable[[bool], None] = lambda _: None
+    landed: Callable[[Sent], None] = lambda _: None
     points: list[Point] = field(init=False, factory=list)
     dead: bool = field(init=False, default=False)
     away_until: float = field(init=False, default=-1.0)
@@ -167,10 +166,10 @@ class TroubledApi(Api):
             case Fault.LOST:
                 raise Unanswered("the connection broke", found=what)
             case Fault.LATE:
-                self._later(LANDS_AFTER, apply, version)
+                self._later(LANDS_AFTER, sent, apply, version)
                 raise Unanswered("the connection broke", found=what)
             case Fault.SLOW:
-                self._later(NO_ANSWER / 2, apply, version)
+                self._later(NO_ANSWER / 2, sent, apply, version)
                 self._trouble.clock.sleep(NO_ANSWER)
                 raise Unanswered("no answer came in time", found=what)
             case Fault.CONFLICT:
@@ -182,14 +181,16 @@ class TroubledApi(Api):
             raise PlatformError("internal error of the platform", found=what)
         self._trouble.done(fault)
 
-    def _later(self, seconds: float, apply: Callable[[], None], version: Callable[[], int]) -> None:
+    def _later(
+        self, seconds: float, sent: Sent, apply: Callable[[], None], version: Callable[[], int]
+    ) -> None:
         """Let a write land; one that is conditional fails where the object has moved on meanwhile."""
         sent_at = version()
 
         def land() -> None:
             if not self._conditional or version() == sent_at:
                 apply()
-                self._trouble.landed(self._conditional)
+                self._trouble.landed(sent)
 
         self._trouble.clock.later(seconds, land)
 

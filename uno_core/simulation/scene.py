@@ -7,6 +7,7 @@ observed. Whatever is against them is kept as a violation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from attrs import define, field, frozen
@@ -89,14 +90,19 @@ class Place:
 
 @define
 class Harsh:
-    """A judge that fails at the first window with errors, and remembers that it did."""
+    """A judge that fails at the first window with errors, and remembers that it did.
+
+    blind_since: from when on nobody watched; None once something newer was judged.
+    """
 
     failed: bool = False
-    fresh: bool = True
+    blind_since: datetime | None = None
 
     def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:
         bad = any(window.candidate.errors for window in windows)
-        self.failed, self.fresh = self.failed or bad, True
+        self.failed = self.failed or bad
+        if self.blind_since is not None and windows and windows[-1].end > self.blind_since:
+            self.blind_since = None
         verdict = Verdict.FAIL if bad else Verdict.PASS
         return [Finding(verdict=verdict, metric=m, reason=f"{m}: {verdict}") for m in bounds]
 
@@ -113,12 +119,13 @@ class Scene:
         self._stolen_at: int | None = None
         self._thief = False
         self._restart = RESTART
-        self._unwatched = False
         self._returning = False
         self._foreign = False
         self._interfered = -1.0
         self._theirs: Split = {}
         self._promoted = False
+        self._failed_before = False
+        self._gone_on = False
         self._fell: dict[Slot, float] = {}
         clock = VirtualClock()
         self.trouble = Trouble(clock, {})
@@ -159,8 +166,7 @@ class Scene:
                 # What nobody watches goes bad, and the next driver comes late.
                 self._end, self._restart = "resume", RESTART_LATE
                 self._happens(Fault.BAD)
-                self.judge.fresh = False
-                self._unwatched = True
+                self.judge.blind_since = self.stage.clock.now()
             case Fault.NEW_CRASHES:
                 self._fall(idle, 99)
             case Fault.OLD_CRASHES:
@@ -190,7 +196,12 @@ class Scene:
         self._fell[slot] = self.stage.clock.monotonic()
 
     def _hear(self, kind: str) -> None:
-        self._promoted = self._promoted or kind == "promoted"
+        if kind == "promoted":
+            self._promoted, self._failed_before = True, self.judge.failed
+        if kind in ("split", "restoring"):
+            self._gone_on = True
+        elif kind == "step":
+            self._gone_on = False
         self._returning = self._returning or kind == "rollback"
 
     # What must hold at every write
@@ -219,7 +230,9 @@ class Scene:
         if self._overwrites(held):
             self._violated(f"{_show(split)} over somebody else's {_show(held)}")
         idle = self.before.idle
-        if self._unwatched and not self.judge.fresh and split.get(idle, 0.0) > held.get(idle, 0.0) > 0:
+        if self.judge.failed and not self._promoted and split.get(idle, 0.0) > held.get(idle, 0.0):
+            self._violated(f"{idle} grows to {split[idle]:g} % after a FAIL verdict")
+        if self.judge.blind_since is not None and split.get(idle, 0.0) > held.get(idle, 0.0) > 0:
             self._violated(f"{idle} grows to {split[idle]:g} %, and went bad while nobody watched")
         for slot, percent in split.items():
             if percent <= held.get(slot, 0.0) or self._just_fell(slot):
@@ -238,11 +251,9 @@ class Scene:
         theirs = self._foreign and same_split(held, self._theirs)
         return theirs and not self._returning and self._interfered < self.stage.clock.monotonic()
 
-    def _landed(self, conditional: bool) -> None:
-        if conditional and self._returning:
-            self._violated(
-                "an unanswered write landed on the way back, though a newer one would forestall it"
-            )
+    def _landed(self, sent: Sent) -> None:
+        if sent.split and self.place.rules.capabilities.cas and self._gone_on:
+            self._violated("an unanswered split landed, though a newer write would have forestalled it")
 
     def _check_counts(self, slot: Slot, counts: Counts) -> None:
         if self.subject.outage or self._just_fell(slot) or self._interfered == self.stage.clock.monotonic():
@@ -325,7 +336,7 @@ class Scene:
         record = next(iter(self.stage.store.list(limit=1)), None)
         status = record.status if record else None
         if status is Status.SUCCESSFUL:
-            if self.judge.failed and not self._promoted:
+            if self._failed_before or (self.judge.failed and not self._promoted):
                 self._violated("a release with a FAIL verdict succeeded")
             if self.subject.silent:
                 self._violated("a release succeeded without any evidence")
