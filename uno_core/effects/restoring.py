@@ -51,7 +51,8 @@ def put_traffic_back(world: World, tell: Tell, initial: Snapshot, *, urgent: boo
 
 def _unroute(world: World, tell: Tell) -> Split:
     """The way back of a first deployment: nothing was routed before."""
-    if world.router.observe().split and world.capabilities.unroute:
+    routed = bool(world.router.observe().split) or may_be_overtaken(world, {})
+    if routed and world.capabilities.unroute:
         world.route({}, None)
         tell("split_written", {"split": {}})
     return {}
@@ -146,7 +147,7 @@ class Restoration:
             routed = self.world.capabilities.unroute and any(snapshot.in_force.values())
             for slot in Slot:
                 if not routed:  # unrouted first, then stopped
-                    self._ask(snapshot, slot, {})
+                    self._empty(snapshot, slot)
         else:
             self._keep(snapshot, live, self._next(snapshot, live))
         self._report(snapshot)
@@ -184,6 +185,12 @@ class Restoration:
         if cleaned(snapshot.slot(slot).wanted) != cleaned(counts):
             self.world.ask(slot, counts)
 
+    def _empty(self, snapshot: Snapshot, slot: Slot) -> None:
+        """Ask for nothing in the slot; even where it is empty, if that forestalls an unanswered write."""
+        overtaken = self.world.capabilities.cas and self.world.others(slot.value, {}) > 0
+        if overtaken or cleaned(snapshot.slot(slot).wanted):
+            self.world.ask(slot, {})
+
     def _restored(self, snapshot: Snapshot) -> bool:
         live = self.initial.live
         if live is None:
@@ -202,7 +209,9 @@ class Restoration:
         if live is None:
             return
         try:
-            self._ask(snapshot, live.other, {})
+            self._empty(snapshot, live.other)
+        except LockLost:
+            raise
         except UnoError as problem:
             self.world.logger.warning(
                 "could not empty the idle slot", slot=live.other.value, problem=str(problem)

@@ -96,14 +96,12 @@ def pace(world: World) -> float:
 
 
 def patiently(world: World, attention: Attention, seconds: float) -> None:
-    """Wait for a change, listening every second; what is slow need not be asked so often."""
-    end = world.clock.monotonic() + seconds
-    while (left := end - world.clock.monotonic()) > 0:
-        attention.check()
-        began = world.clock.monotonic()
-        world.wait(min(1.0, left))
-        if world.clock.monotonic() - began < min(1.0, left) * 0.9:
-            return
+    """Wait for a change; what is slow is not asked so often, but people are listened to all the time."""
+    attention.check()
+    if seconds > 1.0:
+        world.clock.sleep(seconds, attention.waiting)
+    else:
+        world.wait(seconds)
 
 
 SLOWEST = 15.0

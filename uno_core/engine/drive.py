@@ -24,14 +24,18 @@ from uno_core.errors import (
     Aborted,
     Breach,
     Drift,
+    Forbidden,
     LockLost,
     Nondeterminism,
+    NotReady,
+    PlatformError,
     Stopped,
     Suspend,
     Throttled,
     Unanswered,
     Unhealthy,
     UnoError,
+    Unsupported,
     Unwind,
 )
 from uno_core.model import HealthReport, Json, Slot, Snapshot, Split, Status, whole
@@ -210,7 +214,7 @@ class Drive:
         calls = Calls(self._run(f"rollback {recorded.rollbacks + 1}", effects))
         try:
             if later:
-                self._bring_up(calls)
+                self._bring_up_patiently(calls)
             self._quietly(lambda: calls("put_traffic_back"))
             calls.unwound = None
             context = self._context(calls)
@@ -226,6 +230,23 @@ class Drive:
             return self.end(Status.FAILED, f"{why}; what was started is removed", snapshot)
         back = ", ".join(map(str, initial.releases))
         return self.end(Status.ROLLED_BACK, f"{back} serves again: {why}", snapshot)
+
+    def _bring_up_patiently(self, calls: Calls) -> None:
+        """Again where the platform fails for a moment: what serves goes on serving meanwhile."""
+        clock = self.world.clock
+        end = clock.monotonic() + self.world.policy.rollback
+        while True:
+            try:
+                return self._bring_up(calls)
+            except (NotReady, Forbidden, Unsupported):
+                raise
+            except PlatformError as problem:
+                if clock.monotonic() >= end:
+                    raise
+                self._logger.warning(
+                    "the old release could not be brought up, again soon", problem=str(problem)
+                )
+                self.world.wait(1.0)
 
     @protects("the way back from what serves well starts and checks the old release before it switches")
     def _bring_up(self, calls: Calls) -> None:

@@ -92,15 +92,17 @@ class Place:
 class Harsh:
     """A judge that fails at the first window with errors, and remembers that it did.
 
-    blind_since: from when on nobody watched; None once something newer was judged.
+    asked: whether it ever was. blind_since: from when on nobody watched; None once something newer
+    was judged.
     """
 
     failed: bool = False
+    asked: bool = False
     blind_since: datetime | None = None
 
     def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:
         bad = any(window.candidate.errors for window in windows)
-        self.failed = self.failed or bad
+        self.failed, self.asked = self.failed or bad, True
         if self.blind_since is not None and windows and windows[-1].end > self.blind_since:
             self.blind_since = None
         verdict = Verdict.FAIL if bad else Verdict.PASS
@@ -166,7 +168,7 @@ class Scene:
                 # What nobody watches goes bad, and the next driver comes late.
                 self._end, self._restart = "resume", RESTART_LATE
                 self._happens(Fault.BAD)
-                self.judge.blind_since = self.stage.clock.now()
+                self.judge.blind_since = self.stage.clock.now() if self.judge.asked else None
             case Fault.NEW_CRASHES:
                 self._fall(idle, 99)
             case Fault.OLD_CRASHES:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from uno_core.testing.exploration import explore as explore
     from uno_core.testing.fixtures import RecordingLogger as RecordingLogger
     from uno_core.testing.fixtures import TableOfSecrets as TableOfSecrets
     from uno_core.testing.health import HealthCheckContract as HealthCheckContract
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from uno_core.testing.workload import WorkloadContract as WorkloadContract
 
 _HOMES = {
+    "explore": "exploration",
     "RecordingLogger": "fixtures",
     "TableOfSecrets": "fixtures",
     "HealthCheckContract": "health",
