@@ -15,7 +15,7 @@ from uno_core.config.mistakes import nearest
 from uno_core.context import Context
 from uno_core.contracts.engine import EXIT_CODES, Listener, Order, Outcome, nobody
 from uno_core.contracts.services import Info
-from uno_core.contracts.state import Record, StateStore
+from uno_core.contracts.state import Lease, Record, StateStore
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
@@ -327,6 +327,15 @@ class Session(Assembly):
     def driven(self) -> bool:
         """Whether a living process drives a deployment of the application now."""
         return self.store.holder(self.config.application.key) is not None
+
+    def holder(self) -> Lease | None:
+        """Who holds the lock of the application."""
+        return self.store.holder(self.config.application.key)
+
+    def free(self, lease: Lease) -> None:
+        """Take a lease away from its owner, who writes nothing more from then on."""
+        mine = self.store.acquire(lease.key, this_process(), ttl=1.0, take_over=True)
+        self.store.release(mine)
 
     def resume(
         self, id: str = "", *, reassert: bool = False, changed: bool = False, patient: bool = True

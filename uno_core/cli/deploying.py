@@ -1,4 +1,4 @@
-"""`uno deploy` and `uno rollback`: the verbs that drive."""
+"""`uno deploy` and `uno rollback`: the verbs that begin, and that go back."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from pathlib import Path
 
 import click
 
-from uno_core.cli import printing, wording
-from uno_core.cli.driving import drive, view_for
+from uno_core.cli import ending, printing, wording
+from uno_core.cli.driving import ASKED, UNTOUCHED, drive, view_for
 from uno_core.cli.lines import Events, View
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.contracts.engine import Outcome
-from uno_core.journal.lock import who
-from uno_core.model import Json, Slot, Status
+from uno_core.journal.lock import describe, who
+from uno_core.model import Json, Slot
 from uno_core.planning import read
 from uno_core.session import Session
+
+no_wait = click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Do not wait at gates: exit with 6 there; `uno promote` goes on from it later.",
+)
 
 
 @click.command()
@@ -33,16 +38,27 @@ from uno_core.session import Session
     metavar="FILE",
     help="Deploy exactly what `uno plan --out FILE` planned; refused where anything is different by now.",
 )
+@no_wait
+@click.option("--supersede", is_flag=True, help="Have the deployment under way go back first.")
 @output("json", "jsonl")
 @debug
 @click.pass_context
 def deploy(
-    ctx: click.Context, request: Request, *, reason: str, stable: str | None, plan: Path | None, output: str
+    ctx: click.Context,
+    request: Request,
+    *,
+    reason: str,
+    stable: str | None,
+    plan: Path | None,
+    no_wait: bool,
+    supersede: bool,
+    output: str,
 ) -> None:
     """Take the application to a release, or back to what served before when that fails.
 
-    Progress goes to stderr, the result to stdout. The first Ctrl-C takes the traffic back, the
-    second one stops at once.
+    Progress goes to stderr, the result to stdout. On a terminal the first Ctrl-C leaves the deployment
+    before its next effect, to be resumed; elsewhere it takes the traffic back. The second one stops
+    at once.
     """
     began = time.monotonic()
     with printing.answering(output), request.open() as session:
@@ -51,8 +67,18 @@ def deploy(
         target = session.target(agreed)
         for warning in session.warnings(target):
             _warn(view, warning)
+        superseded = supersede and (now := session.under_way()) is not None
+        if superseded and now is not None:
+            printing.err(f"{now.id} ({now.version}) goes back first: {target.release.version} supersedes it")
         slot = Slot(stable) if stable else None
-        outcome = drive(session, view, lambda: session.deploy(reason, target, stable=slot, plan=agreed))
+        outcome = drive(
+            session,
+            view,
+            lambda: session.deploy(
+                reason, target, stable=slot, patient=not no_wait, supersede=supersede, plan=agreed
+            ),
+            begun=ASKED if superseded else UNTOUCHED,
+        )
         facts: Mapping[str, Json] = {
             "application": session.config.application.name,
             "environment": session.config.application.environment,
@@ -60,7 +86,7 @@ def deploy(
             "strategy": target.choice.info.name,
             "why": target.choice.why,
         }
-        _answer(session, outcome, facts, output, time.monotonic() - began)
+        ending.answer(session, outcome, facts, output, time.monotonic() - began)
     ctx.exit(outcome.exit_code)
 
 
@@ -71,63 +97,44 @@ def _warn(view: View, warning: str) -> None:
         printing.err(f"warning: {warning}")
 
 
-def _answer(
-    session: Session, outcome: Outcome, facts: Mapping[str, Json], output: str, seconds: float
-) -> None:
-    """The result on stdout: a line, a document, or the last one of the events."""
-    snapshot = outcome.snapshot
-    result: dict[str, Json] = {
-        "deployment": outcome.deployment,
-        "status": outcome.status.value,
-        "exit_code": outcome.exit_code,
-        "message": outcome.message,
-        **facts,
-        "split": {s.value: percent for s, percent in snapshot.in_force.items()} if snapshot else None,
-        "seconds": round(seconds, 3),
-    }
-    if output == "json":
-        printing.document(result)
-    elif output == "jsonl":
-        printing.event({"at": session.clock.now().isoformat(), "kind": "result", **result})
-    else:
-        name = f"{outcome.deployment} " if outcome.deployment else ""
-        printing.out(f"{name}{outcome.status.value}: {outcome.message}")
-
-
 @click.command()
 @configured()
 @click.option("--reason", default="", metavar="TEXT", help="Why; stands in the history.")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="End a driver that does not answer: on this machine it is killed, elsewhere fenced off.",
+)
 @output("json", "jsonl")
 @debug
 @click.pass_context
-def rollback(ctx: click.Context, request: Request, reason: str, output: str) -> None:
-    """Take the last deployment back to what served before it, finished or left by a driver that died.
+def rollback(ctx: click.Context, request: Request, *, reason: str, take_over: bool, output: str) -> None:
+    """Take the last deployment back to what served before it, whatever state it is in.
 
-    Exits with 0 when the application is back, and with 4 when a person is needed.
+    A living driver is asked to. Exits with 0 when the application is back, with 4 when a person is
+    needed, and with 5 where the driver does not answer.
     """
     began = time.monotonic()
     with printing.answering(output), request.open() as session:
         record = session.last()
         by = who()
         why = f"rolled back by {by}" + (f": {reason}" if reason else "")
-        outcome = drive(session, view_for(output), lambda: session.rollback(why))
-        code = exit_code(outcome)
-        facts: Mapping[str, Json] = {
-            "application": record.application,
-            "environment": record.environment,
-            "release": record.version,
-            "strategy": record.strategy,
-            "why": why,
-            "exit_code": code,
-        }
-        _answer(session, outcome, facts, output, time.monotonic() - began)
+        _tell_who_is_asked(session)
+        outcome = drive(
+            session,
+            view_for(output),
+            lambda: session.rollback(why, take_over=take_over),
+            begun=ASKED,
+        )
+        code = ending.back_code(outcome)
+        facts = {**ending.made_from(record, why), "exit_code": code}
+        ending.answer(session, outcome, facts, output, time.monotonic() - began)
         if outcome.snapshot and output == "text":
             printing.out(wording.serving(outcome.snapshot))
     ctx.exit(code)
 
 
-def exit_code(outcome: Outcome) -> int:
-    """Being back is what was asked for here; the removal of a first deployment (FAILED) is that, too."""
-    if outcome.status in (Status.ROLLED_BACK, Status.FAILED):
-        return 0
-    return 5 if outcome.status is Status.LOST else 4
+def _tell_who_is_asked(session: Session) -> None:
+    holder = session.store.holder(session.config.application.key) if session.store.exists() else None
+    if holder is not None:
+        printing.err(f"asking its driver to go back: {describe(holder.owner)}")

@@ -12,49 +12,76 @@ from uno_core._log import get_logger
 from uno_core.cli.failing import Terminated
 from uno_core.cli.lines import Events, Lines, View
 from uno_core.contracts.engine import Outcome
+from uno_core.engine.attention import Ears
 from uno_core.model import Json, Snapshot
 from uno_core.session import Session
 from uno_core.wire import from_json
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNTOUCHED = "nothing was touched"
+ASKED = "what was asked for goes on without this command; `uno status` shows it"
+GO_ON = "`uno resume` goes on from there, `uno rollback` takes the application back"
 
 
 class Interruption:
-    """The first signal takes the traffic back, the second one stops at once.
+    """What signals do: the first one is heard by whoever drives, the second one stops at once.
 
-    Before anything was touched the first one stops at once, too.
+    `holds`: somebody sits at a terminal; the first one leaves the deployment before its next effect,
+    to be resumed. Without a terminal nobody may ever come back, and the traffic goes back.
+    `begun`: what is said of one that comes before this process drives anything.
     """
 
-    def __init__(self, session: Session, view: View) -> None:
+    def __init__(self, session: Session, view: View, *, holds: bool = False, begun: str = UNTOUCHED) -> None:
         self._session = session
         self._view = view
-        self._heard = 0
+        self._holds = holds
+        self._begun = begun
+        self._number = 0
         self._returning = False
         self._promoted = False
+        self._ended = False
 
     def hear(self, kind: str, _: Mapping[str, Json]) -> None:
         """From the way back nothing turns around any more, and nothing undoes a promotion."""
+        if kind in ("started", "resumed"):
+            # One command may drive two, where one supersedes the other.
+            self._returning = self._promoted = self._ended = False
+            if self._number and (ears := self._session.ears) is not None:
+                self._leave(ears, self._number)
         self._returning = self._returning or kind == "rollback"
         self._promoted = self._promoted or kind == "promoted"
+        self._ended = self._ended or kind == "finished"
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         ears = self._session.ears
-        self._heard += 1
-        if self._heard > 1:
-            self._view.notice(f"{name}: stopped at once; `uno rollback` takes the application back")
+        again, self._number = self._number > 0, number
+        if again:
+            self._view.notice(f"{name}: stopped at once; {GO_ON}")
             raise _stop(number)
         if ears is None:
-            self._view.notice(f"{name}: nothing was touched")
+            self._view.notice(f"{name}: {self._begun}")
             raise _stop(number)
-        if self._returning:
+        if self._ended:
+            self._view.notice(f"{name}: it has ended already")
+        elif self._returning:
             self._view.notice(f"{name}: it is going back already; once more stops at once, halfway")
-            return
-        if self._promoted:
+        elif self._promoted:
             self._view.notice(f"{name}: the release serves; what is left is done without waiting")
+            ears.interrupt(f"interrupted by {name}")
+        elif self._holds:
+            self._view.notice(f"{name}: it stops before its next effect; once more stops at once")
+            self._leave(ears, number)
         else:
             self._view.notice(f"{name}: the traffic goes back; once more stops at once, halfway")
-        ears.interrupt(f"interrupted by {name}")
+            self._leave(ears, number)
+
+    def _leave(self, ears: Ears, number: int) -> None:
+        why = f"interrupted by {signal.Signals(number).name}"
+        if self._holds:
+            ears.suspend(why, 130 if number == signal.SIGINT else 143)
+        else:
+            ears.interrupt(why)
 
 
 def _stop(number: int) -> KeyboardInterrupt:
@@ -89,17 +116,21 @@ def _handling(handler: Interruption) -> Iterator[None]:
             signal.signal(number, was)
 
 
-def drive(session: Session, view: View, work: Callable[[], Outcome]) -> Outcome:
-    """Do the work, show what it tells, and take the traffic back when it is interrupted."""
-    interruption = Interruption(session, view)
+def drive(session: Session, view: View, work: Callable[[], Outcome], *, begun: str = UNTOUCHED) -> Outcome:
+    """Do the work, show what it tells, and leave it or take the traffic back when it is interrupted."""
+    interruption = Interruption(session, view, holds=sys.stderr.isatty(), begun=begun)
     broken: list[str] = []
 
     def listen(kind: str, data: Mapping[str, Json]) -> None:
         interruption.hear(kind, data)
         try:
             view.hear(kind, data)
-            if kind == "started" and (record := session.store.get(str(data["id"]))):
-                view.before(from_json(record.params["initial"], Snapshot))
+            if kind in ("started", "resumed") and (record := session.store.get(str(data["id"]))):
+                seen = session.last_seen(record) if kind == "resumed" else None
+                if isinstance(seen, Mapping):
+                    view.left(seen)
+                else:
+                    view.before(from_json(record.params["initial"], Snapshot))
         except Exception as problem:  # noqa: BLE001 - what cannot be shown must not stop what is done
             if not broken:
                 broken.append(kind)

@@ -20,6 +20,9 @@ class View(Protocol):
     def before(self, snapshot: Snapshot) -> None:
         """What was there before the deployment began."""
 
+    def left(self, seen: Mapping[str, Any]) -> None:
+        """Where the driver before left it, as that saw it last."""
+
     def notice(self, text: str) -> None:
         """A word of the command line itself."""
 
@@ -39,6 +42,10 @@ class Lines:
 
     def before(self, snapshot: Snapshot) -> None:
         printing.err(f"{wording.clock(datetime.now(UTC))} before: {wording.serving(snapshot)}")
+
+    def left(self, seen: Mapping[str, Any]) -> None:
+        if text := wording.left(seen):
+            printing.err(f"{wording.clock(datetime.now(UTC))} {text}")
 
     def close(self) -> None:
         pass
@@ -79,7 +86,7 @@ class Events:
         self._deployment = ""
 
     def hear(self, kind: str, data: Mapping[str, Json]) -> None:
-        if kind == "started":
+        if kind in ("started", "resumed"):
             self._deployment = str(data["id"])
         head: dict[str, Json] = {
             "at": datetime.now(UTC).isoformat(),
@@ -92,6 +99,9 @@ class Events:
 
     def before(self, snapshot: Snapshot) -> None:
         """In the journal, where programs find it."""
+
+    def left(self, seen: Mapping[str, Any]) -> None:
+        """These events were told before."""
 
     def close(self) -> None:
         pass

@@ -46,7 +46,7 @@ class Picture:
         """Take one event in."""
         d: Any = data
         match kind:
-            case "started":
+            case "started" | "resumed":
                 self.title = wording.line(kind, data)
             case "step":
                 self._end_step("✓")
@@ -73,8 +73,8 @@ class Picture:
             self.back, self.gate, self.until = wording.line(kind, d), "", None
         elif kind == "restoring":
             self.split = d["split"]
-        elif kind == "finished":
-            self._end_step("✓" if d["exit_code"] == 0 else "✗")
+        elif kind in ("finished", "left"):
+            self._end_step("·" if kind == "left" else "✓" if d["exit_code"] == 0 else "✗")
             self.until = None
 
     def _instances(self, d: Any) -> None:
@@ -145,16 +145,22 @@ class Live:
         )
 
     def hear(self, kind: str, data: Mapping[str, Json]) -> None:
-        if kind in ("started", "rollback") and not self._display.is_started:
+        if kind in ("started", "resumed", "rollback") and not self._display.is_started:
             self._display.start()
         self.picture.hear(kind, data)
-        if kind == "finished":
+        if kind in ("finished", "left"):
             self.close()
 
     def before(self, snapshot: Snapshot) -> None:
         self.picture.split = {slot.value: percent for slot, percent in snapshot.in_force.items()}
         for slot in snapshot.serving:
             self.picture.slots[slot.value] = wording.instances(snapshot.slot(slot))
+
+    def left(self, seen: Mapping[str, Any]) -> None:
+        if "split" in seen:
+            self.picture.split = seen["split"]["split"]
+        if text := wording.left(seen):
+            self.picture.notices.append(text)
 
     def notice(self, text: str) -> None:
         self.picture.notices.append(text)

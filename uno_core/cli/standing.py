@@ -112,7 +112,9 @@ def _show_under_way(record: Record, driven: bool, seen: Mapping[str, Any]) -> No
     if driven:
         printing.out(f"  driver: {who}, alive")
     else:
-        printing.out(f"  driver: {who}, gone: `uno rollback` takes the application back")
+        printing.out(
+            f"  driver: {who}, gone: `uno resume` goes on, `uno rollback` takes the application back"
+        )
     if "step" in seen:
         printing.out(f"  step: {seen['step']['title']}")
     # Without a living driver nobody waits, and no gate is open.

@@ -8,6 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from uno_core.config.values import write_duration
+from uno_core.contracts.engine import Outcome
+from uno_core.contracts.state import Lease
+from uno_core.engine.attention import AT_A_GATE
+from uno_core.journal.lock import describe
 from uno_core.model import Json, Slot, SlotState, Snapshot, Status
 
 FAIR = frozenset({Status.SUCCESSFUL})
@@ -77,10 +81,66 @@ def serving(snapshot: Snapshot) -> str:
 def gate(data: Mapping[str, Any]) -> str:
     """A gate: why, until when, what then, and how it is passed."""
     then = "it goes on" if data["on_timeout"] == "promote" else "the traffic goes back"
+    if held(data):
+        return (
+            f"holds, as a person wants; `uno resume` lets it go on, `uno abort` takes it back; "
+            f"at {clock(data['until'])} {then}"
+        )
     return (
         f"waits for a person: {data['reason']}; `uno promote` lets it go on, `uno abort` takes it back; "
         f"at {clock(data['until'])} {then}"
     )
+
+
+def lease(value: Lease) -> str:
+    """Whose a lock is, since when, and until when."""
+    until = f", expires {clock(value.expires)} unless it is renewed" if value.expires else ""
+    return f"held by {describe(value.owner)}{until}"
+
+
+def freeing(value: Lease) -> Sequence[str]:
+    """What freeing a lock means, and how."""
+    if value.expires is None:
+        return (
+            "the kernel frees it when its owner ends, and not before: also a stopped owner holds it",
+            "`uno abort` asks the owner to go back, `uno rollback --take-over` ends it and takes back",
+        )
+    return (
+        "it is free when it expires; its owner, if it lives, renews it",
+        "`uno unlock --force` takes it away: its owner then writes nothing more, and what it was doing",
+        "stays where it is until `uno resume` or `uno rollback`",
+    )
+
+
+def freed() -> Sequence[str]:
+    """What to do after a lock was taken away."""
+    return (
+        "it was taken away: its owner writes nothing more",
+        "`uno resume` goes on, `uno rollback` goes back",
+    )
+
+
+def how_to_go_on(outcome: Outcome) -> Sequence[str]:
+    """What to do with a deployment that was left, or halted."""
+    if outcome.status is Status.HALTED:
+        return ()  # the message says it
+    if outcome.status.final:
+        return ()
+    if outcome.status is Status.PAUSED and outcome.exit_code == AT_A_GATE:
+        return ("`uno promote` goes on from here, `uno abort` takes the application back",)
+    return ("nothing more is written; `uno resume` goes on, `uno rollback` takes the application back",)
+
+
+def held(data: Mapping[str, Any]) -> bool:
+    """Whether it is `uno pause` that is waited for, and no gate."""
+    return bool(data["reason"] == "held")
+
+
+def left(seen: Mapping[str, Any]) -> str:
+    """Where a driver left its deployment: its last step, and its last split."""
+    words = [f"step: {seen['step']['title']}"] if "step" in seen else []
+    words += [f"traffic: {split(seen['split']['split'])}"] if "split" in seen else []
+    return "it was left at " + ", ".join(words) if words else ""
 
 
 def first_line(text: str) -> str:
@@ -118,6 +178,8 @@ def _retire(d: Any) -> str:
 
 _LINES: Mapping[str, Callable[[Any], str]] = {
     "started": lambda d: f"{d['id']}: deploying {d['version']} by {d['strategy']}",
+    "resumed": lambda d: f"{d['id']}: going on with {d['version']} by {d['strategy']}",
+    "left": lambda d: f"left here, to be gone on with: {d['why']}",
     "step": lambda d: f"step: {d['title']}",
     "instances": lambda d: f"{d['slot']}: {d['ready']}/{d['wanted']} ready ({counts(d['counts'])})",
     "health": _health,
