@@ -254,7 +254,10 @@ class Scene:
         return theirs and not self._returning and self._interfered < self.stage.clock.monotonic()
 
     def _landed(self, sent: Sent) -> None:
-        if sent.split and self.place.rules.capabilities.cas and self._gone_on:
+        capabilities = self.place.rules.capabilities
+        if self.subject.first and not capabilities.unroute:
+            return  # nothing can be written over it, and nothing else could serve
+        if sent.split and capabilities.cas and self._gone_on:
             self._violated("an unanswered split landed, though a newer write would have forestalled it")
 
     def _check_counts(self, slot: Slot, counts: Counts) -> None:

@@ -1,0 +1,180 @@
+"""What the state store knows of an application: its deployments, who drives, how each was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import define
+
+from uno_core.context import Context
+from uno_core.contracts.state import Lease, Record
+from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
+from uno_core.engine.recorded import Recorded
+from uno_core.errors import ConfigError, StateError
+from uno_core.journal.lock import describe, this_process
+from uno_core.model import DeploymentResult, Json, Release, Status
+from uno_core.planning import Choice, UnderWay
+from uno_core.targeting import Target, Targeting
+from uno_core.wire import from_json
+
+
+class Restoring(DeploymentStrategy[Any]):
+    """The way back of every strategy, where the one that deployed cannot be had any more."""
+
+    def deploy(self, context: Context[Any]) -> DeploymentResult:  # noqa: ARG002 - nothing is deployed with it
+        return DeploymentResult(False, "only the way back is left of this strategy")
+
+
+@define(slots=False)
+class Records(Targeting):
+    """One application in one environment, and what became of it so far."""
+
+    def last(self) -> Record:
+        """The application's last deployment. Raises ConfigError where there is none."""
+        records = self.history()
+        application = self.config.application
+        if not records:
+            raise ConfigError(
+                f"{application.name} was never deployed in {application.environment}",
+                where=str(self.state_dir),
+                remedy="uno deploy",
+            )
+        return records[0]
+
+    def history(self, limit: int = 1000) -> Sequence[Record]:
+        """The deployments of the application, the newest first; empty where there is no journal."""
+        if not self.store.exists():
+            return ()
+        application = self.config.application
+        return self.store.list(application=application.name, environment=application.environment, limit=limit)
+
+    def named(self, id: str) -> Record:
+        """A deployment by its id, or by its number alone. Raises ConfigError where there is none."""
+        records = self.history()
+        for record in records:
+            if record.id in (id, f"{self.config.application.key}-{id}"):
+                return record
+        raise ConfigError(
+            f"there is no deployment {id}",
+            found=id,
+            expected="one of " + ", ".join(r.id for r in records[:5])
+            if records
+            else "a deployment in the journal",
+            where=str(self.state_dir),
+            remedy="uno history lists them",
+        )
+
+    def last_seen(self, record: Record) -> Json:
+        """What its driver saw last: step, split, evidence; without what only the next driver needs."""
+        seen = self.store.last_checkpoint(record.id)
+        return {k: v for k, v in seen.items() if k != "memo"} if isinstance(seen, Mapping) else None
+
+    def under_way(self) -> UnderWay | None:
+        """The deployment of the application that has not ended, and who drives it; None where none is."""
+        records = self.history(limit=1)
+        if not records or records[0].status.final:
+            return None
+        record = records[0]
+        return UnderWay(
+            id=record.id,
+            version=record.version,
+            status=record.status.value,
+            driver=describe(record.driver) if record.driver else "",
+            driver_alive=self.driven(),
+        )
+
+    def driven(self) -> bool:
+        """Whether a living process drives a deployment of the application now."""
+        return self.store.holder(self.config.application.key) is not None
+
+    def holder(self) -> Lease | None:
+        """Who holds the lock of the application."""
+        return self.store.holder(self.config.application.key)
+
+    def free(self, lease: Lease) -> None:
+        """Take a lease away from its owner, who writes nothing more from then on."""
+        mine = self.store.acquire(lease.key, this_process(), ttl=1.0, take_over=True)
+        self.store.release(mine)
+
+    def ended(self, record: Record) -> bool:
+        """Whether it has ended, or nobody drives it any more."""
+        now = self.store.get(record.id)
+        return now is None or now.status.final or not self.driven()
+
+    def signal(self, kind: str, payload: Mapping[str, Json], by: str) -> tuple[Record, int]:
+        """Leave a word for the driver of the running deployment.
+
+        Raises StateError where nobody drives one.
+        """
+        record = self.last()
+        if record.status.final or not self.driven():
+            raise StateError(
+                f"no deployment of {record.application} is under way",
+                found=f"{record.id} is {record.status.value}"
+                + ("" if record.status.final else ", and nobody drives it"),
+                remedy="uno deploy begins one"
+                if record.status.final and kind != "abort"
+                else "uno rollback takes the last one back"
+                + ("" if record.status.final else ", uno resume goes on with it"),
+            )
+        return record, self.store.signal(record.id, kind, payload, by=by, at=self.clock.now())
+
+    def _to_take_back(self) -> Record:
+        """The newest deployment that took effect: attempts that failed by themselves are passed over.
+
+        One that a person took back already is not: going back twice by mistake must not go two back.
+        """
+        newest = self.last()
+        for record in self.history():
+            served = Recorded(self.store.entries(record.id, "deploy")).served
+            if served or not record.status.final or record.status not in (Status.ROLLED_BACK, Status.FAILED):
+                return record
+        return newest
+
+    def _recorded(self, record: Record) -> Target:
+        """What made a deployment: its strategy, with the options that it had."""
+        info = self.registry.find(StrategyInfo, record.strategy, where=record.id)
+        options = self._recorded_options(info, record)
+        return Target(
+            choice=Choice(info=info, why=f"made {record.id}"),
+            strategy=self.registry.strategy(info, options, self.logger),
+            options=options,
+            release=from_json(record.params["release"], Release),
+        )
+
+    def _plain(self, record: Record) -> Target:
+        """The same without the strategy's plugin, which is gone, broken, or takes other options now."""
+        outage = bool(record.params.get("outage"))
+        info = StrategyInfo(name=record.strategy, summary="restores", load=lambda: Restoring, outage=outage)
+        return Target(
+            choice=Choice(info=info, why=f"made {record.id}"),
+            strategy=Restoring(record.strategy, self.logger),
+            options=record.params["options"],
+            release=from_json(record.params["release"], Release),
+        )
+
+    def _recorded_options(self, info: StrategyInfo, record: Record) -> Any:
+        """The options that the deployment had, not those of the configuration of today."""
+        declared = self.registry.options(info)
+        written: Any = record.params["options"]
+        return written if declared is None else from_json(written, declared)
+
+
+def check_same_plugins(record: Record, now: Mapping[str, str]) -> None:
+    """Raises ConfigError where a deployment was begun with other plugins than are installed now."""
+    then = record.plugins
+    others = [
+        f"{name}: {then.get(name, 'none')} then, {now.get(name, 'none')} now"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]
+    if others:
+        raise ConfigError(
+            f"{record.id} was begun with other plugins than are installed here",
+            found="; ".join(others),
+            expected="the same distributions and versions",
+            where=record.id,
+            remedy="install what it was begun with, or `uno resume --changed-plugins`: it stops where the"
+            " strategy asks for something else than before; or `uno rollback`",
+        )

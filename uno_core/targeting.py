@@ -1,0 +1,188 @@
+"""What a deployment would be made of: strategy, options, release, read and checked, nothing touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+from attrs import define, frozen
+
+from uno_core.assembly import Assembly
+from uno_core.config import sections
+from uno_core.config.mistakes import nearest
+from uno_core.contracts.engine import Order
+from uno_core.contracts.services import Info
+from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
+from uno_core.errors import ConfigError
+from uno_core.model import Bounds, Json, Release
+from uno_core.planning import Agreed, Choice, basis, choose
+from uno_core.wire import to_json
+
+
+@frozen(kw_only=True)
+class Target:
+    """What a deployment would be made of: all of it read and checked, nothing touched."""
+
+    choice: Choice
+    strategy: DeploymentStrategy[Any]
+    options: Any
+    release: Release
+
+
+@define(slots=False)
+class Targeting(Assembly):
+    """One application in one environment, and what could be deployed there."""
+
+    def target(self, plan: Agreed | None = None) -> Target:
+        """Everything that a deployment needs, read and checked. Raises ConfigError and PluginError.
+
+        plan: names the version where nothing else does.
+        """
+        wanted = self.config.release
+        version = wanted.version or (plan.version if plan else "")
+        if not version:
+            raise ConfigError(
+                "no version is named",
+                where=str(self.config.file or "the command line"),
+                remedy="--version VERSION, or `release: {version: …}` in the configuration",
+            )
+        choice = self.choose()
+        options = sections.strategy_options(self.config, choice.info, self.registry)
+        self._check_thresholds(choice.info, options)
+        for url in urls(options):
+            self.check(url)
+        self.check(None)
+        strategy = self.registry.strategy(choice.info, options, self.logger)
+        release = self.world.workload.resolve(Release(version, wanted.image))
+        return Target(choice=choice, strategy=strategy, options=options, release=release)
+
+    def choose(self) -> Choice:
+        """The strategy, and why it is this one."""
+        infos = dict(self.registry.infos(StrategyInfo))
+        self._check_sections(list(infos))
+        asked = self.config.strategy
+        where = self.config.where("strategy")
+        if asked:
+            infos[asked] = self.registry.find(StrategyInfo, asked, where=where)
+        judged = (
+            not asked
+            and self.provider is not None
+            and any(
+                thresholds(sections.strategy_options(self.config, info, self.registry))
+                for info in infos.values()
+                if "weights" in info.needs
+            )
+        )
+        return choose(
+            infos,
+            asked=asked,
+            asked_where=where,
+            application=self.config.application,
+            capabilities=self.world.capabilities,
+            evidence=judged,
+        )
+
+    def _check_sections(self, installed: Sequence[str]) -> None:
+        """A misspelt name under `strategies` would silently drop the options that stand below it."""
+        for name in self.config.strategies:
+            if name not in installed and name != self.config.strategy and (near := nearest(name, installed)):
+                raise ConfigError(
+                    f"there is no strategy {name}",
+                    found=f"strategies.{name}",
+                    expected="one of " + ", ".join(installed),
+                    where=self.config.where(f"strategies.{name}"),
+                    remedy=near,
+                )
+
+    def _check_thresholds(self, info: StrategyInfo, options: Any) -> None:
+        metrics = [metric for bounds in thresholds(options) for metric in bounds]
+        if not metrics:
+            return
+        where = f"strategies.{info.name}.metrics_threshold"
+        if self.provider is None:
+            raise ConfigError(
+                "there are thresholds, but nothing to measure with",
+                found=", ".join(metrics),
+                expected="a metric provider",
+                where=where,
+                remedy="`metrics: NAME` in the configuration",
+            )
+        gives = self.provider[0].gives
+        for metric in metrics:
+            if gives and metric not in gives and not metric.startswith("latency_p"):
+                raise ConfigError(
+                    f"{self.provider[0].name} gives no metric {metric}",
+                    found=metric,
+                    expected="one of " + ", ".join(sorted(gives)),
+                    where=where,
+                    remedy=nearest(metric, gives),
+                )
+
+    def warnings(self, target: Target) -> Iterator[str]:
+        """What a person should know before this is deployed, though nothing forbids it."""
+        if not any(thresholds(target.options)):
+            yield "no metric is looked at: waits are timed, and only health is watched"
+        if self.config.health is None and not list(urls(target.options)):
+            yield "no health check is configured: an instance counts as healthy when it is ready"
+        if target.choice.info.outage:
+            yield "an outage: the old release stops before the new one starts"
+
+    def _basis(self, target: Target) -> Mapping[str, Json]:
+        return basis(
+            application=self.config.application,
+            release=target.release,
+            strategy=target.choice.info.name,
+            options=written(target.options),
+            plugins=self._plugins(target.choice.info),
+        )
+
+    def _order(self, target: Target, reason: str) -> Order:
+        return Order(
+            application=self.config.application,
+            release=target.release,
+            strategy_name=target.choice.info.name,
+            strategy=target.strategy,
+            options=target.options,
+            written=written(target.options),
+            outage=target.choice.info.outage,
+            plugins=self._plugins(target.choice.info),
+            reason=reason,
+        )
+
+    def _plugins(self, strategy: StrategyInfo) -> Mapping[str, str]:
+        infos: list[Info] = [strategy, self.platform_info]
+        if self.provider is not None:
+            infos.append(self.provider[0])
+        versions = {info.name: self.registry.provider(info) for info in infos}
+        # Of a strategy its very code counts: a resume asks it again what it asked before.
+        return {**versions, f"code of {strategy.name}": self.registry.code(strategy)}
+
+
+def written(options: Any) -> Mapping[str, Json]:
+    """The options of a strategy as JSON, for the journal."""
+    written: Json = to_json(options) if attrs.has(type(options)) else dict(options)
+    return written if isinstance(written, Mapping) else {}
+
+
+def _values(options: Any) -> Iterator[tuple[str, Any]]:
+    if attrs.has(type(options)):
+        yield from attrs.asdict(options, recurse=False).items()
+    elif isinstance(options, Mapping):
+        yield from options.items()
+
+
+def thresholds(options: Any) -> Sequence[Mapping[str, Bounds]]:
+    """Every mapping of bounds among the options, whatever it is called."""
+    return [
+        value
+        for _, value in _values(options)
+        if isinstance(value, Mapping) and value and all(isinstance(b, Bounds) for b in value.values())
+    ]
+
+
+def urls(options: Any) -> Iterator[str]:
+    """The URLs of health checks among the options."""
+    for name, value in _values(options):
+        if name == "health_check_url" and isinstance(value, str) and value:
+            yield value
