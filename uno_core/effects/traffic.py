@@ -74,6 +74,7 @@ def set_traffic(
     attention.check()
     write(world, attention, split, own, end)
     tell("split_written", {"split": {slot.value: split[slot] for slot in split}})
+    pause = 1.0
     while True:
         snapshot = world.observe_patiently(end, attention.check)
         check_drift(snapshot.split, [split])
@@ -87,7 +88,8 @@ def set_traffic(
                 expected=show(split),
                 remedy="raise switch_timeout if the platform only needs longer",
             )
-        patiently(world, attention, min(pace(world), left))
+        patiently(world, attention, min(pause, left))
+        pause = min(pace(world), pause * 2)
 
 
 def pace(world: World) -> float:
