@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -14,6 +15,9 @@ from uno_core.model import Decision
 
 HOLD = 86400.0
 """Seconds that a deployment is held before it goes back, where nothing else was said."""
+
+HOLDS = "holds"
+"""How the answer to a pause begins that is met."""
 
 AT_A_GATE = 6
 """The exit code of a command that does not wait at a gate."""
@@ -40,6 +44,7 @@ class Ears:
         self._held: Signal | None = None
         self._full = ""
         self._unheard = True
+        self._recalled = False
 
     @classmethod
     def listening(cls, store: StateStore, deployment: str, tenure: Tenure) -> Self:
@@ -95,10 +100,13 @@ class Ears:
         for signal in self._signals():
             self._hear(signal)
         if gate and not self._patient:
-            raise Suspend("at a gate: `uno promote` goes on from here", exit_code=AT_A_GATE)
+            ends = "held: `uno resume`" if self._held else "at a gate: `uno promote`"
+            raise Suspend(f"{ends} goes on from here", exit_code=AT_A_GATE)
 
     def _hear(self, signal: Signal) -> None:
         match signal.kind:
+            case "pause" if self._promoted:
+                self._store.answer(signal.id, "too late: it is promoted, and the release serves")
             case "abort" | "rollback" if self._promoted:
                 self._store.answer(signal.id, "too late: it is promoted; `uno rollback` takes it back")
             case "abort" if signal.payload.get("hold"):
@@ -107,7 +115,7 @@ class Ears:
                 raise Aborted(_reason(signal), signal.by, signal=signal.id)
             case "pause":
                 self._held = signal
-                self._store.answer(signal.id, f"holds before its next effect, until {self._until(signal)}")
+                self._store.answer(signal.id, f"{HOLDS} before its next effect, until {self._until(signal)}")
             case "resume":
                 self._store.answer(
                     signal.id, "goes on" if self._held else "it does not hold: it goes on anyway"
@@ -115,9 +123,17 @@ class Ears:
                 self._held = None
 
     def held(self) -> datetime | None:
-        """Until when a person wants it to hold; None where nobody does."""
+        """Until when a person wants it to hold; None where nobody does. A later driver holds, too."""
+        if not self._recalled:
+            self._recalled = True
+            self._held = standing_hold(self._all())
         self.check(gate=self._held is not None)
-        return self._until(self._held) if self._held else None
+        if self._held is None:
+            return None
+        for signal in self._signals():
+            if signal.kind == "promote":  # left lying it would pass a later gate that nobody looked at
+                self._store.answer(signal.id, "it is held, at no gate: `uno resume` lets it go on")
+        return self._until(self._held)
 
     @staticmethod
     def _until(signal: Signal) -> datetime:
@@ -151,6 +167,23 @@ class Ears:
             return list(self._store.signals(self._deployment, unanswered=False))
         except StateError:
             return []
+
+
+def standing_hold(signals: Sequence[Signal]) -> Signal | None:
+    """The pause that a driver has answered, and that no word has ended since."""
+    held: Signal | None = None
+    for signal in signals:
+        if signal.kind == "pause" and signal.answer.startswith(HOLDS):
+            held = signal
+        elif (signal.kind == "resume" and signal.answer) or signal.answer == "promoted":
+            held = None
+    return held
+
+
+def release_hold(store: StateStore, deployment: str, *, by: str, at: datetime) -> None:
+    """A person goes on with a deployment that nobody drives: its next driver holds no longer."""
+    if standing_hold(store.signals(deployment, unanswered=False)):
+        store.answer(store.signal(deployment, "resume", {}, by=by, at=at), "goes on")
 
 
 def _reason(signal: Signal) -> str:
