@@ -135,6 +135,6 @@ def rollback(ctx: click.Context, request: Request, *, reason: str, take_over: bo
 
 
 def _tell_who_is_asked(session: Session) -> None:
-    holder = session.store.holder(session.config.application.key) if session.store.exists() else None
+    holder = session.holder() if session.store.exists() else None
     if holder is not None:
         printing.err(f"asking its driver to go back: {describe(holder.owner)}")

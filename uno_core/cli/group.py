@@ -37,12 +37,12 @@ VERBS: Mapping[str, Verb] = {
     "history": Verb("past:history", "List the deployments of the application, the newest first."),
     "show": Verb("past:show", "Show the journal of one deployment: every call, and what came of it."),
     "promote": Verb("signalling:promote", "Let the deployment that waits at a gate go on."),
-    "pause": Verb("signalling:pause", "Have the deployment that is under way hold before its next effect."),
-    "resume": Verb("going_on:resume", "Go on with what is paused, or with what nobody drives any more."),
+    "pause": Verb("signalling:pause", "Hold the deployment that is under way before its next effect."),
+    "resume": Verb("resuming:resume", "Go on with a deployment that is held, or that its driver left."),
     "abort": Verb("signalling:abort", "Stop the deployment that is under way, and take the traffic back."),
-    "rollback": Verb("going_on:rollback", "Take the last deployment back to what served before it."),
-    "tend": Verb("going_on:tend", "Go on with what nobody drives, or take it back: for a timer."),
-    "unlock": Verb("going_on:unlock", "Say who holds the lock, and what freeing it means."),
+    "rollback": Verb("deploying:rollback", "Take the last deployment back to what served before it."),
+    "tend": Verb("resuming:tend", "Go on with what nobody drives, or take it back; for a timer."),
+    "unlock": Verb("unlocking:unlock", "Explain who holds the lease of the application, and free it."),
     "strategies": Verb("choosing:strategies", "Compare the strategies, and show their options."),
     "plugins": Verb("installed:plugins", "Show every plugin: what became of it, why, and how to mend it."),
     "completion": Verb("completing:completion", "Print the completion script of a shell."),
@@ -142,8 +142,9 @@ def _show_tracebacks(ctx: click.Context, _: click.Parameter, asked: bool) -> boo
     name="uno",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 the release serves, 1 failed, 2 usage or configuration, 3 rolled back, "
-    "4 rollback failed, 5 locked, 7 drift or an unsettled world, 8 stopped waiting, 9 not permitted, "
-    "10 there are changes (plan --detailed-exitcode), 130 and 143 interrupted.",
+    "4 rollback failed, 5 locked, 6 at a gate (--no-wait), 7 drift or an unsettled world, "
+    "8 stopped waiting, 9 not permitted, 10 there are changes (plan --detailed-exitcode), "
+    "130 and 143 interrupted, resumable.",
 )
 @click.option(
     "--log-format", type=click.Choice(["console", "json"]), default="console", help="Form of the log."

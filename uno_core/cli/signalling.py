@@ -1,18 +1,25 @@
-"""`uno promote`, `uno pause`, `uno abort`: a word for the process that drives, and what it made of it."""
+"""`uno promote`, `uno pause` and `uno abort`: a word for whoever drives, and what it made of it.
+
+Where nobody drives, this process does what was asked for itself.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import click
 
-from uno_core.cli import printing
+from uno_core.cli import ending, printing, wording
+from uno_core.cli.driving import drive, view_for
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.config.values import duration
+from uno_core.config.values import DURATION, duration, write_duration
 from uno_core.contracts.state import Record
-from uno_core.errors import ConfigError, StateError
-from uno_core.journal.lock import who
+from uno_core.engine.attention import HOLD, HOLDS
+from uno_core.engine.tenure import TTL
+from uno_core.errors import StateError
+from uno_core.journal.lock import this_process, who
 from uno_core.model import Json, Status
 from uno_core.session import Session
 
@@ -22,139 +29,219 @@ PATIENCE = 5.0
 GOES_ON = 8
 """The exit code of a command that stopped waiting while the deployment goes on."""
 
+_reason = click.option("--reason", default="", metavar="TEXT", help="Why; stands in the journal.")
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, given: str) -> float:
+    """A duration as in the configuration. Raises BadParameter."""
+    try:
+        seconds = duration(given)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise click.BadParameter(f"found {given}, expected {DURATION}")
+    return seconds
+
 
 @click.command()
 @configured()
-@click.option("--reason", default="", metavar="TEXT", help="Why; stands in the journal.")
-@click.option("--full", is_flag=True, help="Pass every later gate as well.")
-@output("json", "jsonl")
+@click.option("--full", is_flag=True, help="Pass all later gates, too.")
+@click.option(
+    "--no-wait", is_flag=True, help="Where it is driven here: exit with 6 at a later gate, as uno deploy."
+)
+@_reason
+@output("json")
 @debug
 @click.pass_context
-def promote(ctx: click.Context, request: Request, *, reason: str, full: bool, output: str) -> None:
-    """Let the deployment that waits at a gate go on; drive it here where nobody does.
+def promote(
+    ctx: click.Context, request: Request, *, full: bool, no_wait: bool, reason: str, output: str
+) -> None:
+    """Let the deployment that waits at a gate go on.
 
-    Exits with 1 where no gate waits: a promotion is never left lying for a later gate.
+    One that was left at its gate by its driver is driven here, and exits as `uno deploy` does. Exits
+    with 1 where no gate waits: a promotion is never left lying for a later gate.
     """
+    began = time.monotonic()
+    payload: Mapping[str, Json] = {"reason": reason, "full": full}
     with printing.answering(output), request.open() as session:
         record = session.last()
-        if not record.status.final and record.status is not Status.PAUSED:
-            raise StateError(
-                f"{record.id} waits at no gate",
-                found=f"it is {record.status.value}",
-                remedy="uno status shows what it does"
-                + ("" if session.driven() else "; uno resume goes on with it"),
-            )
-        if not record.status.final and not session.driven():
-            code = _promote_here(session, record, reason, full=full, output=output)
+        if not record.status.final:
+            _check_gate(session, record)
+        if record.status.final or session.driven():
+            record, answer = say(session, "promote", payload)
+            tell(output, record, answer or "has not answered yet")
+            code = 0 if answer == "promoted" else (1 if answer else GOES_ON)
         else:
-            record, answered = say(session, "promote", reason, full=full)
-            tell(output, record, answered or "not answered yet")
-            code = 0 if answered == "promoted" else (1 if answered else GOES_ON)
+            code = _promoted_here(session, record, payload, output, began, patient=not no_wait)
     ctx.exit(code)
 
 
-def _promote_here(session: Session, record: Record, reason: str, *, full: bool, output: str) -> int:
-    """Nobody drives it: leave the word, and drive it, so that it is heard."""
-    from uno_core.cli.deploying import answer, facts_of
-    from uno_core.cli.driving import drive, view_for
+def _check_gate(session: Session, record: Record) -> None:
+    """Raises StateError where a promotion would be left lying for a gate that nobody looked at."""
+    if ending.at_a_gate(session, record):
+        return
+    held = record.status is Status.PAUSED
+    raise StateError(
+        f"{record.id} waits at no gate",
+        found="it is held" if held else f"it is {record.status.value}",
+        expected="a gate of its strategy",
+        remedy="`uno resume` lets it go on" if held else "`uno status` shows what it does",
+    )
 
-    began = time.monotonic()
-    payload: dict[str, Json] = {"reason": reason, "full": full}
-    session.store.signal(record.id, "promote", payload, by=who(), at=session.clock.now())
-    outcome = drive(session, view_for(output), lambda: session.resume(record.id))
-    answer(session, outcome, facts_of(record, "promoted"), output, time.monotonic() - began)
+
+def _promoted_here(
+    session: Session,
+    record: Record,
+    payload: Mapping[str, Json],
+    output: str,
+    began: float,
+    *,
+    patient: bool,
+) -> int:
+    """Leave the word, and drive on from the gate in this process."""
+    by = who()
+    number = session.store.signal(record.id, "promote", payload, by=by, at=session.clock.now())
+    try:
+        outcome = drive(session, view_for(output), lambda: session.resume(record.id, patient=patient))
+    finally:
+        # Where nothing came of it, it must not pass the gate whenever somebody else resumes.
+        if not _answer(session, record, number):
+            session.store.answer(number, "nothing came of it: the deployment did not get to its gate")
+    ending.answer(
+        session, outcome, ending.made_from(record, f"promoted by {by}"), output, time.monotonic() - began
+    )
     return outcome.exit_code
 
 
 @click.command()
 @configured()
-@click.option("--reason", default="", metavar="TEXT", help="Why; stands in the journal.")
-@click.option("--timeout", default="24h", show_default=True, metavar="DURATION", help="How long it holds.")
+@click.option(
+    "--timeout",
+    callback=_seconds,
+    default=write_duration(HOLD),
+    show_default=True,
+    metavar="DURATION",
+    help="How long it holds; then the traffic goes back.",
+)
+@_reason
 @output("json")
 @debug
 @click.pass_context
-def pause(ctx: click.Context, request: Request, *, reason: str, timeout: str, output: str) -> None:
-    """Have the deployment that is under way hold before its next effect.
+def pause(ctx: click.Context, request: Request, *, timeout: float, reason: str, output: str) -> None:
+    """Hold the deployment that is under way before its next effect. `uno resume` lets it go on.
 
-    What is watched goes on being watched. Where nobody says `uno resume` in time, the traffic goes
-    back. Exits with 0 when it holds, with 8 when its driver has not answered yet.
+    Exits with 0 when its driver has answered, and with 8 when it has not in time; with 1 where nothing
+    is under way that could be held.
     """
     with printing.answering(output), request.open() as session:
-        record, answered = say(session, "pause", reason, timeout=seconds(timeout))
-        then = "; `uno resume` lets it go on, otherwise the traffic goes back then" if answered else ""
-        tell(output, record, (answered or "not answered yet") + then)
-        code = 0 if answered else GOES_ON
+        record = session.last()
+        if record.status is Status.ROLLBACK_IN_PROGRESS and session.driven():
+            raise StateError(
+                f"{record.id} is going back: nothing holds that",
+                found=record.message,
+                remedy="`uno status` shows it",
+            )
+        asked = session.clock.now()
+        record, answer = say(session, "pause", {"timeout": timeout, "reason": reason})
+        if answer.startswith(HOLDS):
+            until = asked + timedelta(seconds=timeout)
+            answer = (
+                f"holds before its next effect, until {wording.clock(until)}; then the traffic goes back."
+                " `uno resume` lets it go on"
+            )
+            code = 0
+        else:
+            code = 1 if answer else GOES_ON
+        tell(output, record, answer or "has not answered yet")
     ctx.exit(code)
-
-
-def seconds(text: str) -> float:
-    """A duration of the command line. Raises ConfigError where it is none."""
-    try:
-        return duration(text)
-    except ValueError as problem:
-        raise ConfigError(
-            "this is no duration", found=text, expected="90s, 30m, 24h or the like", where="--timeout"
-        ) from problem
 
 
 @click.command()
 @configured()
-@click.option("--reason", default="", metavar="TEXT", help="Why; stands in the journal.")
-@click.option("--hold", is_flag=True, help="Leave everything where it is, and end the deployment as stopped.")
-@output("json", "jsonl")
+@click.option("--hold", is_flag=True, help="Stop, and leave traffic and instances as they are.")
+@_reason
+@output("json")
 @debug
 @click.pass_context
-def abort(ctx: click.Context, request: Request, *, reason: str, hold: bool, output: str) -> None:
+def abort(ctx: click.Context, request: Request, *, hold: bool, reason: str, output: str) -> None:
     """Stop the deployment that is under way, and take the traffic back.
 
-    Where nobody drives it, it is taken back here. Exits with 0 when it is back, 4 when that failed,
-    8 when it is still going back.
+    One that nobody drives is taken back here. Exits with 0 when it is back (with --hold: stopped), 4
+    when that failed, 8 when it is still going back.
     """
+    began = time.monotonic()
+    by = who()
+    why = f"{reason} (by {by})" if reason else ""
     with printing.answering(output), request.open() as session:
         record = session.last()
-        if not record.status.final and not session.driven() and not hold:
-            from uno_core.cli.going_on import take_back
-
-            why = f"aborted by {who()}" + (f": {reason}" if reason else "")
-            code = take_back(session, why, output)
-        else:
-            record, answered = say(session, "abort", reason, hold=hold)
-            if answered in ("going back", "stopped where it is"):
+        if record.status.final or session.driven():
+            record, answer = say(session, "abort", {"reason": why, "hold": hold})
+            if answer in ("going back", "stopped where it is"):
                 _until(lambda: _again(session, record).status.final)
             record = _again(session, record)
-            tell(output, record, _words(record, answered))
-            code = _ended(record.status)
+            tell(output, record, _words(record, answer))
+            code = _ended(record.status, hold=hold)
+            if not record.status.final and not answer:
+                printing.err("`uno rollback --take-over` ends a driver that does not answer")
+        elif hold:
+            code = _stopped_here(session, record, why or f"aborted by {by}", output)
+        else:
+            why = why or f"aborted by {by}"
+            outcome = drive(session, view_for(output), lambda: session.take_back(record, why))
+            code = ending.back_code(outcome)
+            facts = {**ending.made_from(record, why), "exit_code": code}
+            ending.answer(session, outcome, facts, output, time.monotonic() - began)
     ctx.exit(code)
+
+
+def _stopped_here(session: Session, record: Record, why: str, output: str) -> int:
+    """Nobody drives it: that it is stopped is all that is left to be written, so that nobody tends it."""
+    key = session.config.application.key
+    lease = session.store.acquire(key, this_process(), ttl=TTL)
+    try:
+        session.store.update(
+            record.id,
+            at=session.clock.now(),
+            status=Status.STOPPED,
+            message=f"stopped where it was left: {why}",
+            exit_code=1,
+            lease=lease,
+        )
+    finally:
+        session.store.release(lease)
+    record = _again(session, record)
+    tell(output, record, _words(record, ""))
+    return 0
 
 
 def _words(record: Record, answer: str) -> str:
     if record.status.final:
         late = "too late, " if answer.startswith("too late") else ""
         return f"{late}{record.status.value}: {record.message}"
-    going = "going back already" if record.status is Status.ROLLBACK_IN_PROGRESS else "not answered yet"
+    going = "going back already" if record.status is Status.ROLLBACK_IN_PROGRESS else "has not answered yet"
     return answer or going
 
 
-def _ended(status: Status) -> int:
+def _ended(status: Status, *, hold: bool) -> int:
     if not status.final:
         return GOES_ON
-    if status in (Status.ROLLED_BACK, Status.FAILED, Status.STOPPED):
+    if status is Status.STOPPED:
         return 0
+    if status in (Status.ROLLED_BACK, Status.FAILED):
+        return 1 if hold else 0
     return 4 if status is Status.ROLLBACK_FAILED else 1
 
 
-def say(session: Session, kind: str, reason: str, **more: Json) -> tuple[Record, str]:
+def say(session: Session, kind: str, payload: Mapping[str, Json]) -> tuple[Record, str]:
     """Leave the word, and wait a while for its answer; empty where none came."""
-    by = who()
-    why = f"{reason} (by {by})" if reason and kind == "abort" else reason
-    record, number = session.signal(kind, {"reason": why, **more}, by=by)
+    record, number = session.signal(kind, payload, by=who())
+    _until(lambda: bool(_answer(session, record, number)))
+    return record, _answer(session, record, number)
 
-    def answer() -> str:
-        signals = session.store.signals(record.id, unanswered=False)
-        return next((signal.answer for signal in signals if signal.id == number), "")
 
-    _until(lambda: bool(answer()))
-    return record, answer()
+def _answer(session: Session, record: Record, number: int) -> str:
+    signals = session.store.signals(record.id, unanswered=False)
+    return next((signal.answer for signal in signals if signal.id == number), "")
 
 
 def _until(done: Callable[[], bool]) -> None:
@@ -168,7 +255,12 @@ def _again(session: Session, record: Record) -> Record:
 
 
 def tell(output: str, record: Record, answer: str) -> None:
-    if output != "text":
+    """What came of a word: a line, or a document."""
+    if output == "json":
         printing.document({"deployment": record.id, "status": record.status.value, "answer": answer})
+    elif output == "jsonl":
+        printing.event(
+            {"kind": "answer", "deployment": record.id, "status": record.status.value, "answer": answer}
+        )
     else:
         printing.out(f"{record.id} {answer}")

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from uno_core.cli import printing, wording
+from uno_core.cli import ending, printing, wording
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.contracts.state import Record
+from uno_core.contracts.state import Lease, Record
 from uno_core.errors import UnoError
 from uno_core.journal.lock import describe
 from uno_core.model import Json, Slot, Snapshot
@@ -30,15 +30,15 @@ def status(ctx: click.Context, request: Request, output: str) -> None:
     with printing.answering(output), request.open() as session:
         records = session.history(limit=1)
         record = records[0] if records else None
-        driven = session.driven()
+        holder = session.holder() if session.store.exists() else None
         seen: Any = session.last_seen(record) if record else None
         snapshot, problem = _observed(session)
         code = problem.exit_code if problem else 0
         if output == "json":
-            deployment = _deployment(record, driven, seen) if record else None
+            deployment = _deployment(record, holder, seen) if record else None
             printing.document(_document(session, snapshot, problem, deployment))
         else:
-            _show(session, record, driven, seen or {}, snapshot)
+            _show(session, record, holder, seen or {}, snapshot)
             if problem:
                 from uno_core.cli.failing import show
 
@@ -71,19 +71,23 @@ def _document(
     }
 
 
-def _deployment(record: Record, driven: bool, seen: Json) -> Mapping[str, Json]:
+def _deployment(record: Record, holder: Lease | None, seen: Json) -> Mapping[str, Json]:
     whole: Mapping[str, Json] = to_json(record)
     under_way = not record.status.final
     return {
         **{key: value for key, value in whole.items() if key != "params"},
         "under_way": under_way,
-        "driver_alive": under_way and driven,
+        "driver_alive": under_way and holder is not None,
         "last_seen": seen,
     }
 
 
 def _show(
-    session: Session, record: Record | None, driven: bool, seen: Mapping[str, Any], snapshot: Snapshot | None
+    session: Session,
+    record: Record | None,
+    holder: Lease | None,
+    seen: Mapping[str, Any],
+    snapshot: Snapshot | None,
 ) -> None:
     application = session.config.application
     printing.out(f"{application.name} in {application.environment}, on {session.platform_info.name}")
@@ -104,17 +108,19 @@ def _show(
     if record.message:
         printing.out(f"  {record.message}")
     if not record.status.final:
-        _show_under_way(record, driven, seen)
+        _show_under_way(session, record, holder, seen)
+    elif way := ending.way_on(record.status):
+        printing.out(f"  {way}")
 
 
-def _show_under_way(record: Record, driven: bool, seen: Mapping[str, Any]) -> None:
-    who = describe(record.driver) if record.driver else "unknown"
-    if driven:
-        printing.out(f"  driver: {who}, alive")
+def _show_under_way(session: Session, record: Record, holder: Lease | None, seen: Mapping[str, Any]) -> None:
+    driven = holder is not None
+    if holder is not None:
+        printing.out(f"  driver: {describe(holder.owner)}, alive")
     else:
-        printing.out(
-            f"  driver: {who}, gone: `uno resume` goes on, `uno rollback` takes the application back"
-        )
+        who = describe(record.driver) if record.driver else "unknown"
+        way = ending.way_on(record.status, gate=ending.at_a_gate(session, record))
+        printing.out(f"  driver: {who}, gone: {way}")
     if "step" in seen:
         printing.out(f"  step: {seen['step']['title']}")
     # Without a living driver nobody waits, and no gate is open.

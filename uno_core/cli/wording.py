@@ -8,10 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from uno_core.config.values import write_duration
-from uno_core.contracts.engine import Outcome
-from uno_core.contracts.state import Lease
-from uno_core.engine.attention import AT_A_GATE
-from uno_core.journal.lock import describe
 from uno_core.model import Json, Slot, SlotState, Snapshot, Status
 
 FAIR = frozenset({Status.SUCCESSFUL})
@@ -90,45 +86,6 @@ def gate(data: Mapping[str, Any]) -> str:
         f"waits for a person: {data['reason']}; `uno promote` lets it go on, `uno abort` takes it back; "
         f"at {clock(data['until'])} {then}"
     )
-
-
-def lease(value: Lease) -> str:
-    """Whose a lock is, since when, and until when."""
-    until = f", expires {clock(value.expires)} unless it is renewed" if value.expires else ""
-    return f"held by {describe(value.owner)}{until}"
-
-
-def freeing(value: Lease) -> Sequence[str]:
-    """What freeing a lock means, and how."""
-    if value.expires is None:
-        return (
-            "the kernel frees it when its owner ends, and not before: also a stopped owner holds it",
-            "`uno abort` asks the owner to go back, `uno rollback --take-over` ends it and takes back",
-        )
-    return (
-        "it is free when it expires; its owner, if it lives, renews it",
-        "`uno unlock --force` takes it away: its owner then writes nothing more, and what it was doing",
-        "stays where it is until `uno resume` or `uno rollback`",
-    )
-
-
-def freed() -> Sequence[str]:
-    """What to do after a lock was taken away."""
-    return (
-        "it was taken away: its owner writes nothing more",
-        "`uno resume` goes on, `uno rollback` goes back",
-    )
-
-
-def how_to_go_on(outcome: Outcome) -> Sequence[str]:
-    """What to do with a deployment that was left, or halted."""
-    if outcome.status is Status.HALTED:
-        return ()  # the message says it
-    if outcome.status.final:
-        return ()
-    if outcome.status is Status.PAUSED and outcome.exit_code == AT_A_GATE:
-        return ("`uno promote` goes on from here, `uno abort` takes the application back",)
-    return ("nothing more is written; `uno resume` goes on, `uno rollback` takes the application back",)
 
 
 def held(data: Mapping[str, Any]) -> bool:
