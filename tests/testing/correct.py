@@ -50,7 +50,12 @@ class MemoryWorkloadContract(OnMemory, WorkloadContract):
 
 
 class MemoryRouterContract(OnMemory, RouterContract):
-    pass
+    @pytest.fixture
+    def another(self, platform):
+        """An object of its own, with the same state behind it."""
+        another = copy.copy(platform)
+        another.router = copy.copy(platform.router)
+        return another
 
 
 class MemoryCheckContract(HealthCheckContract):

@@ -137,6 +137,7 @@ class MemoryRouter:
         self.split = {}
         self.before = {}
         self.since = 0.0
+        self.kept = {"mark": None}
 
     def write(self, split, expect):
         if expect is not None and expect != self.version:
@@ -155,7 +156,12 @@ class MemoryRouter:
 
     def observe(self):
         captured = {slot.value: percent for slot, percent in self.split.items()}
-        return RouterState(split=dict(self.split), token=self.version, captured=captured)
+        return RouterState(
+            split=dict(self.split), token=self.version, captured=captured, mark=self.kept["mark"]
+        )
+
+    def mark(self, value):
+        self.kept["mark"] = value
 
     def in_force(self):
         return dict(self.split if self.clock.monotonic() >= self.since + self.lag else self.before)
@@ -165,7 +171,9 @@ class MemoryRouter:
 
 
 class MemoryPlatform(Platform):
-    declared = Capabilities(mixed=True, granularity=1.0, unroute=True, retires=True, cas=True, bound=2.0)
+    declared = Capabilities(
+        mixed=True, granularity=1.0, unroute=True, marks=True, retires=True, cas=True, bound=2.0
+    )
     workload_class = MemoryWorkload
     router_class = MemoryRouter
 

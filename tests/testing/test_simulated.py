@@ -7,7 +7,7 @@ from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.platform import Rules, SimulatedPlatform
 from uno_core.testing import RouterContract, WorkloadContract
 
-DECLARED = Capabilities(mixed=True, granularity=1.0, unroute=True, cas=True, bound=5.0)
+DECLARED = Capabilities(mixed=True, granularity=1.0, unroute=True, marks=True, cas=True, bound=5.0)
 
 
 class Simulated:
@@ -41,9 +41,13 @@ class TestWorkload(Simulated, WorkloadContract):
             for copies in platform.workload._copies.values():
                 for copy in copies:
                     copy.down = copy.down or copy.id == instance.id
+            platform.workload._seen.clear()  # it keeps what it has shown until something is to change
 
         return spoil
 
 
 class TestRouter(Simulated, RouterContract):
-    pass
+    @pytest.fixture
+    def another(self, platform):
+        """A simulated world lives in one process."""
+        return platform

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from uno_core.contracts.platform import Capabilities, Platform, Router
+from uno_core.contracts.platform import Capabilities, Marking, Platform, Router
 from uno_core.errors import Drift, Unsupported
 from uno_core.model import Json, Release, Slot, Split, same_split, share, whole
 from uno_core.testing.platform import PlatformContract, through_json
@@ -28,7 +29,8 @@ class RouterContract(PlatformContract):
                 return Capabilities(granularity=1, cas=True, bound=5)
 
     May override: `routable`, which makes both slots fit to take traffic. Where the platform has a
-    workload too, it starts one instance in each; `releases` says of what.
+    workload too, it starts one instance in each; `releases` says of what. And `another`, where the
+    platform cannot be made a second time of its options and services.
     """
 
     slack: float = 5.0
@@ -58,6 +60,11 @@ class RouterContract(PlatformContract):
         """The router, with something to route to."""
         assert routable.router is not None, "the platform has no router"
         return routable.router
+
+    @pytest.fixture
+    def another(self, platform: Platform[Any]) -> Platform[Any]:
+        """The same platform, as another process has it."""
+        return type(platform)(platform.options, platform.services)
 
     def put(self, platform: Platform[Any], split: Split, capabilities: Capabilities) -> None:
         """Write, and wait until it is in force."""
@@ -195,6 +202,60 @@ class RouterContract(PlatformContract):
         self.put(platform, whole(BLUE), capabilities)
         router.restore(captured)
         self.arrive(platform, {}, capabilities)
+
+    def test_a_mark_stays_until_it_is_taken_away(
+        self, platform: Platform[Any], router: Router, capabilities: Capabilities
+    ) -> None:
+        marking = _marking(router, capabilities)
+        assert router.observe().mark is None, "nobody has marked it yet"
+        self.put(platform, whole(BLUE), capabilities)
+        for mark in (MARK, {**MARK, "deployment": "shop-testing-8"}):
+            marking.mark(mark)
+            assert router.observe().mark == mark
+        self.put(platform, whole(GREEN), capabilities)
+        router.restore(through_json(router.observe().captured, "captured"))
+        assert router.observe().mark == mark, "whoever writes a split does not unmark"
+        marking.mark(None)
+        assert router.observe().mark is None
+        marking.mark(None)
+
+    def test_a_mark_leaves_the_routing_alone(
+        self, platform: Platform[Any], router: Router, capabilities: Capabilities
+    ) -> None:
+        marking = _marking(router, capabilities)
+        marking.mark(MARK)
+        assert not router.observe().split, "what was not routed is not routed by a mark"
+        self.put(platform, whole(GREEN), capabilities)
+        for mark in (MARK, None):
+            marking.mark(mark)
+            let_pass(platform, min(capabilities.bound, 1.0))
+            assert _same(router.observe().split, whole(GREEN))
+            assert _same(router.in_force(), whole(GREEN)), "no request was to notice"
+
+    def test_a_mark_is_seen_by_another_process(
+        self, router: Router, another: Platform[Any], capabilities: Capabilities
+    ) -> None:
+        _marking(router, capabilities).mark(MARK)
+        assert another.router is not None, "the platform has no router"
+        assert another.router.observe().mark == MARK, "it must outlive the process that wrote it"
+        _marking(another.router, capabilities).mark(None)
+        assert router.observe().mark is None
+
+
+MARK: Mapping[str, Json] = {
+    "deployment": "shop-testing-7",
+    "since": "2025-01-01T00:00:00+00:00",
+    "split": {"blue": 100.0},
+    "releases": {"blue": [{"version": "1.0.0", "count": 2}]},
+}
+"""Of the form of uno's own; a router takes any JSON."""
+
+
+def _marking(router: Any, capabilities: Capabilities) -> Marking:
+    if not capabilities.marks:
+        pytest.skip("`marks` is not declared: what is under way is known to the state store only")
+    marking: Marking = router
+    return marking
 
 
 def _same(one: Split, two: Split) -> bool:

@@ -42,6 +42,11 @@ class Layout:
         return self.state / "status.json"
 
     @property
+    def mark(self) -> Path:
+        """What a deployment says of itself while it is under way."""
+        return self.state / "mark.json"
+
+    @property
     def options(self) -> Path:
         return self.state / "options.json"
 

@@ -44,7 +44,14 @@ def uno_register_platforms() -> list[PlatformInfo]:
             load=_platform,
             options=_options,
             capabilities=Capabilities(
-                mixed=True, granularity=0.01, unroute=True, retires=True, cas=True, bound=2.0, least_ready=0.1
+                mixed=True,
+                granularity=0.01,
+                unroute=True,
+                marks=True,
+                retires=True,
+                cas=True,
+                bound=2.0,
+                least_ready=0.1,
             ),
             state_dir=_state_dir,
             metrics="local",

@@ -48,7 +48,13 @@ class LocalRouter:
 
     def observe(self) -> RouterState:
         split, version = self._read()
-        return RouterState(split=split, token=version, captured={slot.value: p for slot, p in split.items()})
+        captured = {slot.value: percent for slot, percent in split.items()}
+        return RouterState(split=split, token=version, captured=captured, mark=read_json(self.layout.mark))
+
+    def mark(self, value: Json) -> None:
+        """Beside the routes and not in them: Envoy is not woken, and no version moves."""
+        self.layout.make()
+        write_json(self.layout.mark, value)
 
     def in_force(self) -> Split:
         """What Envoy follows; empty where it does not run, since nothing is served then."""

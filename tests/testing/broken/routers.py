@@ -120,3 +120,36 @@ class NothingCapturedIsNothingToDo(doubles.MemoryRouter):
     def restore(self, captured):
         if captured:
             super().restore(captured)
+
+
+@router("test_a_mark_stays_until_it_is_taken_away", "the next write drops it")
+class TheNextWriteDropsIt(doubles.MemoryRouter):
+    def put(self, split):
+        super().put(split)
+        self.kept["mark"] = None
+
+
+@router("test_a_mark_stays_until_it_is_taken_away", "a second one is not taken")
+class ASecondOneIsNotTaken(doubles.MemoryRouter):
+    def mark(self, value):
+        if value is None or self.kept["mark"] is None:
+            super().mark(value)
+
+
+@router("test_a_mark_stays_until_it_is_taken_away", "none is kept as an empty one")
+class NoneIsKeptAsAnEmptyOne(doubles.MemoryRouter):
+    def mark(self, value):
+        super().mark(value or {})
+
+
+@router("test_a_mark_leaves_the_routing_alone", "it writes the split that is in it")
+class ItWritesTheSplitThatIsInIt(doubles.MemoryRouter):
+    def mark(self, value):
+        super().mark(value)
+        self.put({Slot(slot): percent for slot, percent in (value or {}).get("split", {}).items()})
+
+
+@router("test_a_mark_is_seen_by_another_process", "it is kept by this process alone")
+class ItIsKeptByThisProcessAlone(doubles.MemoryRouter):
+    def mark(self, value):
+        self.kept = {"mark": value}
