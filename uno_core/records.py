@@ -12,7 +12,7 @@ from uno_core.contracts.state import Lease, Record
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.engine.recorded import Recorded
 from uno_core.errors import ConfigError, StateError
-from uno_core.journal.lock import describe, this_process
+from uno_core.journal.lock import describe
 from uno_core.model import DeploymentResult, Json, Release, Status
 from uno_core.planning import Choice, UnderWay
 from uno_core.targeting import Target, Targeting
@@ -91,11 +91,6 @@ class Records(Targeting):
     def holder(self) -> Lease | None:
         """Who holds the lock of the application."""
         return self.store.holder(self.config.application.key)
-
-    def free(self, lease: Lease) -> None:
-        """Take a lease away from its owner, who writes nothing more from then on."""
-        mine = self.store.acquire(lease.key, this_process(), ttl=1.0, take_over=True)
-        self.store.release(mine)
 
     def ended(self, record: Record) -> bool:
         """Whether it has ended, or nobody drives it any more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -17,7 +17,7 @@ from uno_core.engine.port import Driving, Engine
 from uno_core.engine.tenure import Tenure, next_turn
 from uno_core.errors import ConfigError, Locked, UnoError, Unsettled
 from uno_core.journal.lock import describe, this_process, who
-from uno_core.model import Slot, Snapshot, Status
+from uno_core.model import Json, Slot, Snapshot, Status
 from uno_core.planning import Agreed, Plan, UnderWay, already, plan, refused, seen
 from uno_core.records import Records, check_same_plugins
 from uno_core.targeting import Target
@@ -184,8 +184,9 @@ class Session(Records):
         """
         if not record.status.final and (driver := self.store.holder(self.config.application.key)):
             if self._asked_to_go_back(record, why):
-                return self._followed(record)
-            if not take_over:
+                if (outcome := self._followed(record, why)) is not None:
+                    return outcome
+            elif not take_over:
                 raise Locked(
                     f"the driver of {record.id} does not answer",
                     found=describe(driver.owner),
@@ -219,24 +220,47 @@ class Session(Records):
         self.clock.sleep(ANSWER, heard)
         return heard()
 
-    def _followed(self, record: Record) -> Outcome:
-        """Wait until its own driver has taken it back, and say how that ended."""
-        limit = self.config.settings.rollback_timeout
-        self.clock.sleep(limit, lambda: self.ended(record))
+    def _followed(self, record: Record, why: str) -> Outcome | None:
+        """Wait until its own driver has taken it back, and say how that ended.
+
+        None where it has not: it died, or was promoted, halted or stopped before it heard.
+        """
+        told: Json = None
+
+        def ended() -> bool:
+            nonlocal told
+            seen = self.last_seen(record)
+            going = seen.get("restoring") if isinstance(seen, Mapping) else None
+            if isinstance(going, Mapping) and going != told:
+                told = going
+                self.listener("restoring", going)
+            return self.ended(record)
+
+        self.listener("rollback", {"why": why})
+        self.clock.sleep(self.config.settings.rollback_timeout, ended)
         now = self.store.get(record.id) or record
-        if not now.status.final:
+        if not now.status.final and self.driven():
             raise Locked(
                 f"{record.id} is still {now.status.value}",
-                found="its driver is at work" if self.driven() else "its driver has died",
+                found="its driver is at work",
                 remedy="uno status shows it; `uno rollback` again, once nobody drives it",
             )
+        if now.status not in (Status.ROLLED_BACK, Status.FAILED, Status.ROLLBACK_FAILED):
+            return None
         return Outcome(
             deployment=now.id,
             status=now.status,
             message=now.message,
             exit_code=EXIT_CODES[now.status],
-            snapshot=self.world.observe(),
+            snapshot=self._looked(),
         )
+
+    def _looked(self) -> Snapshot | None:
+        """What is there now; None where the platform does not say: how it ended is known all the same."""
+        try:
+            return self.world.observe()
+        except UnoError:
+            return None
 
     def tend(self, why: str) -> Outcome | None:
         """Go on with what nobody drives, or take it back, as configured; and empty what is due.
