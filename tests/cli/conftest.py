@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,25 @@ class Shop:
         )
         self.started.append(process)
         return process
+
+    def begun(self, *options: str) -> subprocess.Popen[str]:
+        """A deployment of v2 over v1 in a process of its own, with half of the traffic."""
+        self.world.live("v1")
+        process = self.start("deploy", "--version", "v2", *options)
+        self.until(lambda: self.world.split().get("green") == 50.0)
+        return process
+
+    def left(self, *options: str) -> None:
+        """The same, left by a driver that was killed."""
+        process = self.begun(*options)
+        self.until(lambda: "last wait" in self.uno("status").out)
+        process.kill()
+        self.end(process)
+
+    def stopped(self, process: subprocess.Popen[str]) -> None:
+        """Have a process stand still, and wait until it does."""
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def python(self, source: str) -> Said:
         """Run a program of Python where uno and the plugins are, to its end."""

@@ -1,4 +1,7 @@
-"""A platform whose world is one JSON file, so that several processes of uno see the same; and a strategy."""
+"""A platform whose world is one JSON file, so that several processes of uno see the same.
+
+With a strategy, and a state store whose leases expire.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from uno_core import (
     Capabilities,
@@ -18,9 +22,13 @@ from uno_core import (
     DeploymentResult,
     DeploymentStrategy,
     Drift,
+    Driver,
     Forbidden,
     Guide,
     Instance,
+    Lease,
+    Locked,
+    LockLost,
     Logger,
     OnTimeout,
     Platform,
@@ -31,6 +39,7 @@ from uno_core import (
     Services,
     Slot,
     SlotState,
+    StateStoreInfo,
     StrategyInfo,
     WorkloadState,
     hookimpl,
@@ -38,7 +47,10 @@ from uno_core import (
     share,
     whole,
 )
-from uno_core.wire import counts_from_json, counts_to_json
+from uno_core.builtin import FileOptions
+from uno_core.journal.lock import describe
+from uno_core.journal.sqlite import FileStore
+from uno_core.wire import counts_from_json, counts_to_json, from_json
 
 NOTHING: Mapping[str, Any] = {"slots": {}, "split": {}, "version": 0, "fault": ""}
 
@@ -177,6 +189,7 @@ class Filed(Platform[FiledOptions]):
 class SwapOptions:
     hold: float = option(default=0.0, ge=0, unit="s", help="how long the share is watched")
     gate: bool = option(default=False, help="whether a person has to promote")
+    gates: int = option(default=0, ge=0, help="how many times more a person has to promote")
     share: float = option(default=50.0, gt=0, le=100, unit="%", help="the first share")
     idle: bool = option(default=False, help="do nothing, and report success")
     bug: bool = option(default=False, help="raise an error of its own, once something was started")
@@ -204,10 +217,59 @@ class Swap(DeploymentStrategy[SwapOptions]):
                     context.wait(options.hold, slot=slot)
         if options.gate:
             context.pause("look at it first", timeout=3600, on_timeout=OnTimeout.ROLLBACK)
+        for number in range(options.gates):
+            context.pause(f"gate {number + 1}", timeout=3600, on_timeout=OnTimeout.ROLLBACK)
         with context.step("all of the traffic"):
             context.set_traffic(whole(slot))
         context.promoted()
         return DeploymentResult(True, f"{context.release} serves")
+
+
+class Leased(FileStore):
+    """Leases that expire, as those of a server: their ends stand in a file of their own."""
+
+    def _ends(self) -> World:
+        assert self.path is not None
+        return World(self.path.with_name("leases.json"))
+
+    def _end(self, key: str, seconds: float) -> datetime:
+        end = datetime.now(UTC) + timedelta(seconds=seconds)
+        with self._ends().change() as leases:
+            leases[key] = end.isoformat()
+        return end
+
+    def _take(self, key: str, owner: Driver, *, take_over: bool) -> None:
+        held = self.holder(key)
+        if held is not None and not take_over:
+            raise Locked("another uno holds the lease of this application", found=describe(held.owner))
+
+    def acquire(self, key: str, owner: Driver, *, ttl: float, take_over: bool = False) -> Lease:
+        lease = super().acquire(key, owner, ttl=ttl, take_over=take_over)
+        return evolve(lease, expires=self._end(key, ttl))
+
+    def renew(self, lease: Lease, *, ttl: float) -> Lease:
+        self._check(lease)
+        if self.holder(lease.key) is None:
+            raise LockLost("the lease has expired", expected=f"epoch {lease.epoch}")
+        return evolve(lease, expires=self._end(lease.key, ttl))
+
+    def release(self, lease: Lease) -> None:
+        held = self.holder(lease.key)
+        if held is not None and held.epoch == lease.epoch:
+            self._end(lease.key, 0)
+
+    def holder(self, key: str) -> Lease | None:
+        end = self._ends().read().get(key)
+        if end is None or datetime.fromisoformat(end) <= datetime.now(UTC):
+            return None
+        row = self._select("select * from lease where key = ?", key)[0]
+        return Lease(
+            key=key,
+            owner=from_json(json.loads(row["owner"]), Driver),
+            epoch=row["epoch"],
+            since=datetime.fromisoformat(row["since"]),
+            expires=datetime.fromisoformat(end),
+        )
 
 
 GUIDE = Guide(
@@ -227,8 +289,20 @@ def uno_register_platforms() -> list[PlatformInfo]:
             summary="a world in a file",
             load=lambda: Filed,
             options=lambda: FiledOptions,
-            capabilities=Capabilities(granularity=0.01, unroute=True, cas=True, bound=1.0),
+            capabilities=Capabilities(granularity=0.01, unroute=True, cas=True, write_horizon=0.2, bound=1.0),
             state_dir=lambda options: options.root / "state",
+        )
+    ]
+
+
+@hookimpl
+def uno_register_state_stores() -> list[StateStoreInfo]:
+    return [
+        StateStoreInfo(
+            name="leased",
+            summary="files, with leases that expire",
+            load=lambda: Leased,
+            options=lambda: FileOptions,
         )
     ]
 
