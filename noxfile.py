@@ -20,7 +20,7 @@ PACKAGES = [
     *sorted(str(init.parent.relative_to(HERE)) for init in HERE.glob("plugins/*/uno*/__init__.py")),
 ]
 
-nox.options.sessions = ["lint", "types", "imports", "tests", "isolated", "docs"]
+nox.options.sessions = ["lint", "types", "imports", "tests", "isolated", "docs", "measures"]
 nox.options.default_venv_backend = "none"
 nox.options.error_on_missing_interpreters = True
 
@@ -130,8 +130,24 @@ def docs(session):
 
 @nox.session
 def bench(session):
-    """Lost requests and latency while traffic moves on the local platform; prints a table."""
-    run(session, "python", "tests/bench/switching.py", *session.posargs)
+    """What it costs, as ratios within one run: start-up, a step, ten thousand that wait, moving traffic.
+
+    `-- --short` leaves out what needs real processes, and keeps the numbers in build/bench.json.
+    """
+    short = "--short" in session.posargs
+    kept = HERE / "build" / "bench.json"
+    kept.parent.mkdir(exist_ok=True)
+    with kept.open("w") as numbers:
+        run(session, "python", "tests/bench/engine.py", *session.posargs, stderr=numbers)
+    if not short:
+        run(session, "python", "tests/bench/going_on.py")
+        run(session, "python", "tests/bench/switching.py", *session.posargs)
+
+
+@nox.session
+def measures(session):
+    """The short form of `bench`, which asserts none of the times."""
+    session.notify("bench", ["--short"])
 
 
 @nox.session

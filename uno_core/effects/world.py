@@ -116,13 +116,13 @@ class Guarded:
         @wraps(found)
         def guarded(*arguments: Any, **named: Any) -> Any:
             try:
-                return found(*arguments, **named)
+                return getattr(self._half, name)(*arguments, **named)
             except UnoError:
                 raise
             except (Exception, SystemExit) as problem:
                 raise _wrapped(self._half, name, problem) from problem
 
-        # Looked up once: this is on the way of every call to a platform.
+        # Wrapped once: this is on the way of every call to a platform.
         setattr(self, name, guarded)
         return guarded
 

@@ -198,6 +198,9 @@ class FileStore(StateStore):
         """Raises LockLost where another owner came since; to be called in the write's transaction."""
         if lease is None or not lease.epoch:
             return
+        held = self._db.execute("select epoch from lease where key = ?", (lease.key,)).fetchone()
+        if held is not None and held[0] == lease.epoch:
+            return  # the way of every line that is written
         rows = self._select("select epoch, owner from lease where key = ?", lease.key)
         if not rows or rows[0]["epoch"] != lease.epoch:
             now = from_json(json.loads(rows[0]["owner"]), Driver) if rows else None
