@@ -73,7 +73,7 @@ def back_after_a_verdict(shop: Shop, times: int) -> float:
     """The median of the seconds from a FAIL to the captured split read back as in force."""
     took = []
     for _ in range(times):
-        process = start(shop, "deploy", "--version", "faulty", "--strategy", "blue-green",
+        process = start(shop, "deploy", "--version", "bad", "--strategy", "blue-green",
                         "--option", f"strategy.{BAD}", "--option", "strategy.verify_for=60s")  # fmt: skip
         ended = threading.Event()
         load = threading.Thread(target=ask, args=(shop.port, ended))
