@@ -100,7 +100,7 @@ class Assembly:
         known = sorted({s for info in infos for s in info.schemes})
         raise ConfigError(
             f"no state store answers for {scheme}://",
-            found=section.name,
+            found=f"{scheme}://…",  # the rest may hold a password
             expected="a URL of " + ", ".join(known) if known else "an installed state store",
             where=section.where,
             remedy=f"pip install uno-state-{scheme}",

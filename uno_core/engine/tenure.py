@@ -14,7 +14,7 @@ from attrs import define, field
 from uno_core.clock import Clock, SystemClock
 from uno_core.contracts.services import Logger
 from uno_core.contracts.state import Driver, Lease, Lock, StateStore
-from uno_core.errors import Locked, LockLost, StateError
+from uno_core.errors import Forbidden, Locked, LockLost, StateError, UnoError
 from uno_core.journal.lock import describe
 from uno_core.rules import protects
 
@@ -73,7 +73,7 @@ class Tenure:
             for held in reversed(self._held):
                 try:
                     held.lock.release(held.lease)
-                except StateError as problem:
+                except (StateError, Forbidden) as problem:
                     self.logger.warning("a lease could not be given up: it expires", problem=str(problem))
 
     def _keep(self) -> None:
@@ -101,11 +101,11 @@ class Tenure:
                 except LockLost as lost:
                     self._lost = lost
                     raise
-                except StateError as problem:
+                except (StateError, Forbidden) as problem:
                     self.logger.warning("a lease could not be renewed", problem=str(problem))
                     self._refuse_expired(held, problem)
 
-    def _refuse_expired(self, held: Held, problem: StateError) -> None:
+    def _refuse_expired(self, held: Held, problem: UnoError) -> None:
         if held.lease.expires is None or self.clock.monotonic() < held.until - self.margin:
             return
         raise LockLost(
