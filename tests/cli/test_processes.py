@@ -38,7 +38,10 @@ def test_the_second_signal_stops_at_once(shop, number, code):
     process.send_signal(number)
     said = shop.end(process)
     assert said.code == code
-    assert "stopped at once; `uno resume` goes on from there, `uno rollback` takes the application back" in said.err
+    assert (
+        "stopped at once; `uno resume` goes on from there, `uno rollback` takes the application back"
+        in said.err
+    )
     assert "Traceback" not in said.err
     shop.world.fault("")
     status = shop.uno("status", "--output", "json").json["deployment"]

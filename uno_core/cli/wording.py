@@ -146,7 +146,9 @@ _LINES: Mapping[str, Callable[[Any], str]] = {
     "prolonged": _prolonged,
     "evidence": lambda d: f"evidence: {evidence(d['analysis'])}",
     "paused": gate,
-    "continued": lambda d: f"goes on, promoted by {d['by'] or 'nobody'}",
+    "continued": lambda d: (
+        "goes on" if d["by"] == "resume" else f"goes on, promoted by {d['by'] or 'nobody'}"
+    ),
     "call": lambda d: f"calling {d['method']}",
     "promoted": lambda d: f"promoted: {d['release']} serves",
     "retire": _retire,
