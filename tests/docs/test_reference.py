@@ -31,8 +31,8 @@ from uno_core.discovery import PluginStatus
 from uno_core.errors import _tree
 from uno_core.registry import Registry
 
-# The commands that stop waiting (8), changes (10) and the signals are no errors and no ends.
-OTHER_CODES = {0, 2, 8, 10, 130, 143}
+# Gates (6), the commands that stop waiting (8), changes (10) and the signals are no errors and no ends.
+OTHER_CODES = {0, 2, 6, 8, 10, 130, 143}
 
 
 def declared():
