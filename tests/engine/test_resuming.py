@@ -1,10 +1,24 @@
 """Going on after a driver died: what is left of a wait, fresh verdicts, holds, drift, and changed code."""
 
+import threading
+
 import pytest
 from attrs import evolve
 
 from tests.support.scripted import Scripted
-from uno_core import Bounds, ConfigError, DeploymentResult, Locked, Slot, Status, UnoError, share, whole
+from uno_core import (
+    Bounds,
+    ConfigError,
+    DeploymentResult,
+    Locked,
+    Slot,
+    Status,
+    SystemClock,
+    Unanswered,
+    UnoError,
+    share,
+    whole,
+)
 from uno_core.contracts.metrics import Figures
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
@@ -335,3 +349,45 @@ def test_a_lease_that_expired_ends_the_driver_and_nothing_more_is_written():
 
 def test_a_driver_knows_its_own_birth():
     assert this_process().born
+
+
+# Locks
+
+
+def test_a_lock_of_the_platform_is_held_and_losing_it_ends_everything():
+    play = Play()
+    stage = play.stage
+    stage.platform.lock = MemoryStore()
+    other = evolve(NOBODY, pid=77)
+
+    def steal(event):
+        if event.kind == "split":
+            stage.platform.lock.acquire("shop-test", other, ttl=60, take_over=True)
+
+    stage.react = steal
+    outcome = stage.engine().deploy(play.order())
+    assert (outcome.status, outcome.exit_code) == (Status.LOST, 5)
+    assert "process 77" in outcome.message
+    assert stage.world.observe().split[Slot.GREEN] == 10
+    with pytest.raises(Locked, match="another uno"):
+        play.resume()
+
+
+def test_a_lock_of_the_platform_is_given_up_in_the_end():
+    play = Play()
+    play.stage.platform.lock = MemoryStore()
+    assert play.stage.engine().deploy(play.order()).status is Status.SUCCESSFUL
+    assert play.stage.platform.lock.holder("shop-test") is None
+
+
+# What hangs
+
+
+def test_a_call_that_hangs_is_left_to_itself():
+    clock, never = SystemClock(), threading.Event()
+    with pytest.raises(Unanswered, match="no answer came in time"):
+        clock.within(0.05, never.wait)
+    assert clock.within(5, lambda: 3) == 3
+    with pytest.raises(ZeroDivisionError):
+        clock.within(5, lambda: 1 // 0)
+    never.set()
