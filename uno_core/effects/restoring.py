@@ -11,6 +11,7 @@ import math
 from attrs import define
 
 from uno_core.effects.drift import show
+from uno_core.effects.traffic import pace
 from uno_core.effects.world import BRIEF, SPLIT, Tell, World, cleaned
 from uno_core.errors import Forbidden, LockLost, PlatformError, UnoError
 from uno_core.model import Counts, Slot, Snapshot, Split, same_split, share
@@ -111,7 +112,7 @@ class Restoration:
         """Raises the last problem when `timeout` is over: a person is needed."""
         clock = self.world.clock
         end = clock.monotonic() + timeout
-        pause = 0.1
+        pause, look = 0.1, 1.0
         while True:
             problem: UnoError | None = None
             try:
@@ -127,7 +128,9 @@ class Restoration:
                 pause = min(pause * 2, LONGEST_PAUSE)
             if (left := end - clock.monotonic()) <= 0:
                 raise problem or self._not_restored(snapshot, timeout)
-            self.world.wait(min(left, pause if problem else 1.0))
+            self.world.wait(min(left, pause if problem else look))
+            # What may still be overtaken is looked at every second; what only takes its time, less often.
+            look = 1.0 if still_open(self.world, self.initial.idle) else min(pace(self.world), look * 2)
 
     def _pass(self) -> Snapshot:
         """One try at everything that is still wrong; each part requests and does not wait.
