@@ -127,7 +127,9 @@ def memory() -> float:
 def waiting(table: Table, folder: Path, many: int) -> None:
     """So many deployments that wait in one process; their simulated platforms are not counted."""
     clock, store = VirtualClock(), FileStore(path=folder / "many.db")
-    store._db.execute("pragma synchronous=off")  # what is measured here is memory and time, not the disk
+    store._database.connection.execute(
+        "pragma synchronous=off"
+    )  # what is measured here is memory and time, not the disk
     stages: dict[str, Stage] = {}
 
     def engine(stage: Stage) -> Embedded:

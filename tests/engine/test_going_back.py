@@ -266,7 +266,7 @@ def test_a_disk_that_is_full_does_not_keep_the_traffic_at_a_bad_release():
     def script(context):
         context.deploy(Slot.GREEN, context.release, 4)
         context.set_traffic(whole(Slot.GREEN))
-        stage.store._db.execute("pragma query_only = on")
+        stage.store._database.connection.execute("pragma query_only = on")
         stage.platform.workload.crash(Slot.GREEN, 4)
         context.wait(300, slot=Slot.GREEN)
 

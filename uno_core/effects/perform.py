@@ -11,6 +11,7 @@ from attrs import define, field
 from uno_core.effects.drift import check_drift
 from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
+from uno_core.effects.serving import not_serving
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
 from uno_core.effects.world import Attention, Tell, World
@@ -25,9 +26,6 @@ from uno_core.model import (
     Snapshot,
     Split,
     Verdict,
-    needed,
-    same_split,
-    whole,
 )
 from uno_core.rules import protects
 from uno_core.wire import counts_from_json, from_json, to_json
@@ -381,22 +379,6 @@ def _split(a: Arguments) -> Split:
 def unanswered(asked: Sequence[Split]) -> Sequence[Split]:
     """The splits that were asked for and never seen in force: each of them may be there now."""
     return asked
-
-
-@protects("success means that the release was seen to serve, whatever the strategy says", otherwise="")
-def not_serving(snapshot: Snapshot, release: Release) -> str:
-    """Why the release cannot be said to serve; empty where it does."""
-    live = snapshot.live
-    if live is None:
-        return "nothing is routed"
-    state = snapshot.slot(live)
-    if not same_split(snapshot.split, whole(live)) or not same_split(snapshot.in_force, whole(live)):
-        return f"{live} has {snapshot.in_force.get(live, 0.0):g} % of the traffic"
-    if strangers := [r for r in state.releases if r != release]:
-        return f"{', '.join(map(str, strangers))} runs in {live}"
-    if state.ready() < needed(snapshot.size, 100):
-        return f"{state.ready()} of {snapshot.size} instances are ready in {live} ({state.unready()})"
-    return ""
 
 
 def _bounds(value: Any) -> Mapping[str, Bounds] | None:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,33 +17,11 @@ from attrs import evolve
 
 from uno_core.contracts.state import Driver, Entry, Lease, Mark, Record, Signal, StateStore
 from uno_core.errors import Locked, LockLost, StateError
+from uno_core.journal.database import Database
 from uno_core.journal.lock import FileLock, describe, end
 from uno_core.model import Json, Status
 from uno_core.wire import from_json, to_json
 
-SCHEMA_VERSION = 1
-_UNDER_WAY = ", ".join(f"'{s.value}'" for s in Status if not s.final)
-_SCHEMA = f"""
-create table if not exists deployment(
-  id text primary key, n integer not null, application text not null, environment text not null,
-  strategy text not null, version text not null, status text not null, message text not null,
-  params text not null, plugins text not null, driver text, exit_code integer,
-  created text not null, updated text not null);
-create unique index if not exists one_per_application on deployment(application, environment)
-  where status in ({_UNDER_WAY});
-create unique index if not exists numbered on deployment(application, environment, n);
-create table if not exists journal(
-  line integer primary key autoincrement,
-  dep text not null, run text not null, seq integer not null, mark text not null,
-  attempt integer not null, op text not null, fp text not null, value text, error text, at text not null,
-  unique(dep, run, seq, mark, attempt));
-create table if not exists signal(
-  id integer primary key autoincrement, dep text not null, kind text not null, payload text not null,
-  by text not null, at text not null, answer text not null default '');
-create table if not exists checkpoint(dep text primary key, value text not null, at text not null);
-create table if not exists lease(key text primary key, epoch integer not null, owner text not null,
-  since text not null);
-"""
 TAKING_OVER = 10.0
 """Seconds that a killed owner has to be gone."""
 
@@ -65,66 +40,13 @@ class FileStore(StateStore):
         self.path = path
         self._locks: dict[str, FileLock] = {}
         self._leases: dict[str, Lease] = {}
-        self._guard = threading.RLock()
-        self._opened: sqlite3.Connection | None = None
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        """Opened at the first use: nothing is created by who only looks whether there is anything."""
-        with self._guard:
-            if self._opened is None:
-                self._opened = self._open()
-            return self._opened
-
-    def _open(self) -> sqlite3.Connection:
-        path = self.path
-        try:
-            if path is not None:
-                # What was deployed, by whom and why is nobody else's business on this machine.
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                path.touch(mode=0o600)
-            db = sqlite3.connect(
-                path or ":memory:", isolation_level=None, timeout=10, check_same_thread=False
-            )
-            self._write_ahead(db)
-            db.execute("pragma synchronous=full")
-            db.execute("begin immediate")
-            found = db.execute("pragma user_version").fetchone()[0]
-            if found == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    db.execute(statement)
-                db.execute(f"pragma user_version={SCHEMA_VERSION}")
-            db.execute("commit")
-        except (sqlite3.Error, OSError) as problem:
-            raise self._failed("open", problem) from problem
-        if found > SCHEMA_VERSION:
-            raise StateError(
-                "the journal was written by a newer uno",
-                found=f"format {found}",
-                expected=f"format {SCHEMA_VERSION} or older",
-                where=str(path),
-                remedy="upgrade uno-core",
-            )
-        return db
+        self._database = Database(path)
 
     def exists(self) -> bool:
         return self.path is None or self.path.exists()
 
-    @staticmethod
-    def _write_ahead(db: sqlite3.Connection) -> None:
-        """Where several open a new journal at once, this is refused without sqlite's own patience."""
-        for left in reversed(range(200)):
-            try:
-                db.execute("pragma journal_mode=wal")
-                return
-            except sqlite3.OperationalError:
-                if not left:
-                    raise
-                time.sleep(0.05)
-
     def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+        self._database.close()
         for lock in self._locks.values():
             lock.release()
 
@@ -135,7 +57,7 @@ class FileStore(StateStore):
             self._take(key, owner, take_over=take_over)
         now = datetime.now(UTC)
         try:
-            with self._transaction() as db:
+            with self._database.transaction() as db:
                 db.execute(
                     "insert into lease(key, epoch, owner, since) values(:key, 1, :owner, :since)"
                     " on conflict(key) do update set epoch = epoch + 1, owner = :owner, since = :since",
@@ -165,7 +87,7 @@ class FileStore(StateStore):
         return FileLock(self.path.parent / "locks" / f"{key}.lock")
 
     def renew(self, lease: Lease, *, ttl: float) -> Lease:  # noqa: ARG002 - nothing expires
-        with self._guard:
+        with self._database.guard:
             self._check(lease)
             if self._leases.get(lease.key) != lease:
                 raise LockLost(
@@ -188,7 +110,7 @@ class FileStore(StateStore):
         if self.path is None or not (lock := self._lock(key)).held():
             return None
         owner = lock.owner()
-        rows = self._select("select * from lease where key = ?", key)
+        rows = self._database.select("select * from lease where key = ?", key)
         if owner is None or not rows:
             return None
         since = datetime.fromisoformat(rows[0]["since"])
@@ -198,10 +120,12 @@ class FileStore(StateStore):
         """Raises LockLost where another owner came since; to be called in the write's transaction."""
         if lease is None or not lease.epoch:
             return
-        held = self._db.execute("select epoch from lease where key = ?", (lease.key,)).fetchone()
+        held = self._database.connection.execute(
+            "select epoch from lease where key = ?", (lease.key,)
+        ).fetchone()
         if held is not None and held[0] == lease.epoch:
             return  # the way of every line that is written
-        rows = self._select("select epoch, owner from lease where key = ?", lease.key)
+        rows = self._database.select("select epoch, owner from lease where key = ?", lease.key)
         if not rows or rows[0]["epoch"] != lease.epoch:
             now = from_json(json.loads(rows[0]["owner"]), Driver) if rows else None
             raise LockLost(
@@ -215,7 +139,7 @@ class FileStore(StateStore):
     # Deployments
 
     def create(self, record: Record, *, lease: Lease | None = None) -> Record:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             self._check(lease)
             place = (record.application, record.environment)
             # Of the joined name: `shop` in `eu-prod` and `shop-eu` in `prod` share their numbers.
@@ -265,7 +189,7 @@ class FileStore(StateStore):
             changes["exit_code"] = exit_code
         if driver is not None:
             changes["driver"] = json.dumps(to_json(driver))
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             self._check(lease)
             try:
                 db.execute(
@@ -274,17 +198,17 @@ class FileStore(StateStore):
                 )
             except sqlite3.IntegrityError as problem:
                 raise self._under_way(
-                    _record(self._select("select * from deployment where id = ?", id)[0])
+                    _record(self._database.select("select * from deployment where id = ?", id)[0])
                 ) from problem
 
     def get(self, id: str) -> Record | None:
-        rows = self._select("select * from deployment where id = ?", id)
+        rows = self._database.select("select * from deployment where id = ?", id)
         return _record(rows[0]) if rows else None
 
     def list(
         self, *, application: str | None = None, environment: str | None = None, limit: int = 1000
     ) -> Sequence[Record]:
-        rows = self._select(
+        rows = self._database.select(
             "select * from deployment where (?1 is null or application = ?1)"
             " and (?2 is null or environment = ?2)"
             " order by rowid desc limit ?3",
@@ -297,7 +221,7 @@ class FileStore(StateStore):
     # Entries
 
     def append(self, id: str, entry: Entry, *, lease: Lease | None = None) -> None:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             self._check(lease)
             inserted = db.execute(
                 "insert or ignore into journal(dep, run, seq, mark, attempt, op, fp, value, error, at)"
@@ -324,7 +248,7 @@ class FileStore(StateStore):
             )
 
     def entries(self, id: str, run: str | None = None) -> Sequence[Entry]:
-        rows = self._select(
+        rows = self._database.select(
             "select run, seq, mark, attempt, op, fp as fingerprint, value, error, at from journal"
             " where dep = ?1 and (?2 is null or run = ?2) order by line",
             id,
@@ -348,7 +272,7 @@ class FileStore(StateStore):
     # Words between processes
 
     def signal(self, id: str, kind: str, payload: Mapping[str, Json], *, by: str, at: datetime) -> int:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             cursor = db.execute(
                 "insert into signal(dep, kind, payload, by, at) values(?, ?, ?, ?, ?)",
                 (id, kind, json.dumps(dict(payload)), by, at.isoformat()),
@@ -356,7 +280,7 @@ class FileStore(StateStore):
             return int(cursor.lastrowid or 0)
 
     def signals(self, id: str, *, unanswered: bool = True) -> Sequence[Signal]:
-        rows = self._select(
+        rows = self._database.select(
             "select * from signal where dep = ? and (answer = '' or not ?) order by id", id, unanswered
         )
         return [
@@ -372,59 +296,26 @@ class FileStore(StateStore):
         ]
 
     def called(self) -> Sequence[str]:
-        return [row["dep"] for row in self._select("select distinct dep from signal where answer = ''")]
+        return [
+            row["dep"] for row in self._database.select("select distinct dep from signal where answer = ''")
+        ]
 
     def answer(self, signal: int, text: str) -> None:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             db.execute("update signal set answer = ? where id = ?", (text, signal))
 
     # What is measured lies beside the journal, overwritten
 
     def checkpoint(self, id: str, value: Json, *, at: datetime) -> None:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             db.execute(
                 "insert or replace into checkpoint values(?, ?, ?)", (id, json.dumps(value), at.isoformat())
             )
 
     def last_checkpoint(self, id: str) -> Json:
-        rows = self._select("select value from checkpoint where dep = ?", id)
+        rows = self._database.select("select value from checkpoint where dep = ?", id)
         value: Json = json.loads(rows[0]["value"]) if rows else None
         return value
-
-    # Underneath
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard:
-            try:
-                db = self._db
-                db.execute("begin immediate")
-                try:
-                    yield db
-                    db.execute("commit")
-                except BaseException:
-                    if db.in_transaction:
-                        db.execute("rollback")
-                    raise
-            except sqlite3.Error as problem:
-                raise self._failed("write", problem) from problem
-
-    def _select(self, query: str, *arguments: object) -> Sequence[dict[str, Any]]:
-        with self._guard:
-            try:
-                cursor = self._db.execute(query, arguments)
-                names = [column[0] for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            except sqlite3.Error as problem:
-                raise self._failed("read", problem) from problem
-
-    def _failed(self, verb: str, problem: Exception) -> StateError:
-        return StateError(
-            f"cannot {verb} the journal",
-            found=str(problem),
-            where=str(self.path),
-            remedy="check that the disk is not full, and that the directory is yours and on a local disk",
-        )
 
 
 def _as_read(entry: Entry) -> Entry:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.strategy import StrategyInfo
-from uno_core.effects.perform import not_serving
+from uno_core.effects.serving import not_serving
 from uno_core.errors import ConfigError
 from uno_core.model import Application, Kind, Release, Snapshot
 
