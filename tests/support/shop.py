@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Self
 
 from attrs import frozen
 
+PACED = Path(__file__).with_name("paced.lua")
 SAMPLE = [sys.executable, "-m", "uno_platform_local.demo.launch", "{port}", "{version}", "bad", "faulty"]
 
 
@@ -37,6 +39,17 @@ class Ended:
         return json.loads(self.out)
 
 
+def ended(process: subprocess.Popen[str], *, code: int | None = 0) -> Ended:
+    """Wait until it has ended; `code` is what it has to end with, None for anything."""
+    try:
+        out, err = process.communicate(timeout=300)
+    except BaseException:
+        process.kill()
+        raise
+    assert code in (None, process.returncode), f"{process.args}: {process.returncode}\n{out}\n{err}"
+    return Ended(process.returncode, out, err)
+
+
 class Shop:
     """One application under one directory. `close` stops all that it started."""
 
@@ -56,27 +69,45 @@ class Shop:
             f"look_every: 1s\n{more}"
         )
 
-    def uno(self, *arguments: str, code: int | None = 0, environ=None) -> Ended:
-        """Run uno; `code` is what it has to end with, None for anything."""
-        done = subprocess.run(
+    def start(self, *arguments: str, environ=None) -> subprocess.Popen[str]:
+        """Start uno; `ended` waits for its end."""
+        return subprocess.Popen(
             [sys.executable, "-m", "uno_core", *arguments],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
             env={**os.environ, **(environ or {})},
             cwd=self.folder,
-            check=False,
         )
-        assert code in (None, done.returncode), (
-            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def uno(self, *arguments: str, code: int | None = 0, environ=None) -> Ended:
+        """Run uno; `code` is what it has to end with, None for anything."""
+        return ended(self.start(*arguments, environ=environ), code=code)
+
+    def asking(self, version: str, strategy: str, *options: str) -> list[str]:
+        """The command that deploys a version; options are `key=value` of the strategy."""
+        pairs = [part for option in options for part in ("--option", f"strategy.{option}")]
+        arguments = ["deploy", "--config-file", str(self.file), "--version", version, "--strategy", strategy]
+        return [*arguments, *pairs, "--output", "json"]
 
     def deploy(self, version: str, strategy: str, *options: str, code: int | None = 0) -> Ended:
         """Deploy a version; options are `key=value` of the strategy."""
-        pairs = [part for option in options for part in ("--option", f"strategy.{option}")]
-        arguments = ["deploy", "--config-file", str(self.file), "--version", version, "--strategy", strategy]
-        return self.uno(*arguments, *pairs, "--output", "json", code=code)
+        return self.uno(*self.asking(version, strategy, *options), code=code)
+
+    def tell(self, verb: str, *arguments: str, code: int | None = 0, environ=None) -> Any:
+        """Another verb on the same configuration, and the document that it answers with."""
+        given = [verb, *arguments, "--config-file", str(self.file), "--output", "json"]
+        return self.uno(*given, code=code, environ=environ).document
+
+    def journal(self, id: str = "") -> list[dict[str, Any]]:
+        """The lines of a deployment, of the last one where none is named."""
+        return self.tell("show", *([id] if id else []))["journal"]
+
+    def pids(self, version: str) -> dict[str, int]:
+        """The processes of a version's instances, those that are leaving left out."""
+        status = json.loads((self.root / "state" / "status.json").read_text())
+        rows = [row for rows in status["slots"].values() for row in rows]
+        return {row["id"]: row["pid"] for row in rows if row["release"]["version"] == version and row["pid"]}
 
     def ask(self) -> tuple[int, str]:
         """Status and text of one request through the proxy."""
@@ -102,15 +133,27 @@ class Measured:
 
 
 class Wrk:
-    """A steady keep-alive load by wrk, until it is stopped."""
+    """A steady keep-alive load by wrk, until it is stopped.
 
-    def __init__(self, port: int, *, connections: int = 32, threads: int = 1) -> None:
+    paced: each connection rests between two requests, so that others get something of this machine.
+    """
+
+    def __init__(self, port: int, *, connections: int = 32, threads: int = 1, paced: bool = False) -> None:
         self._process = subprocess.Popen(
             ["wrk", "--latency", "-t", str(threads), "-c", str(connections), "-d", "3600s",
-             "--timeout", "20s",
+             "--timeout", "20s", *(["-s", str(PACED)] if paced else []),
              f"http://127.0.0.1:{port}/"],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing goes on asking where a test has failed."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
     def stop(self) -> Measured:
         self._process.send_signal(signal.SIGINT)

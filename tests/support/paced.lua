@@ -1,0 +1,4 @@
+-- Milliseconds that a connection of wrk rests before its next request.
+function delay()
+  return 20
+end
