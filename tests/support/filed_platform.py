@@ -262,7 +262,7 @@ class Leased(FileStore):
         end = self._ends().read().get(key)
         if end is None or datetime.fromisoformat(end) <= datetime.now(UTC):
             return None
-        row = self._select("select * from lease where key = ?", key)[0]
+        row = self._database.select("select * from lease where key = ?", key)[0]
         return Lease(
             key=key,
             owner=from_json(json.loads(row["owner"]), Driver),
