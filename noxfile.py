@@ -70,8 +70,11 @@ def imports(session):
 
 @nox.session
 def tests(session):
-    """Everything that pytest finds."""
-    run(session, "pytest", *session.posargs)
+    """Everything that pytest finds; what needs no real component beside it two at a time."""
+    if session.posargs:
+        return run(session, "pytest", *session.posargs)
+    run(session, "pytest", "-n", "2", "--dist", "worksteal", "-m", "not component")
+    return run(session, "pytest", "-m", "component")
 
 
 @nox.session
