@@ -11,8 +11,10 @@ import pytest
 
 from tests.testing import doubles
 from uno_core import MetricProviderInfo, Release, Slot, Target
+from uno_core.engine.port import EmbeddedEngine
 from uno_core.journal.memory import MemoryStore
 from uno_core.testing import (
+    EngineContract,
     HealthCheckContract,
     JudgeContract,
     MetricProviderContract,
@@ -139,6 +141,14 @@ class MemoryStateContract(StateStoreContract):
     @pytest.fixture
     def wait(self, clock):
         return clock.sleep
+
+
+class MemoryEngineContract(EngineContract):
+    engine_class = EmbeddedEngine
+
+    @pytest.fixture
+    def engine(self, services):
+        return self.engine_class(None, services)
 
 
 ENTRY = """

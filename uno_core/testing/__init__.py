@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from uno_core.testing.engine import EngineContract as EngineContract
     from uno_core.testing.exploration import explore as explore
     from uno_core.testing.fixtures import RecordingLogger as RecordingLogger
     from uno_core.testing.fixtures import TableOfSecrets as TableOfSecrets
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from uno_core.testing.workload import WorkloadContract as WorkloadContract
 
 _HOMES = {
+    "EngineContract": "engine",
     "explore": "exploration",
     "RecordingLogger": "fixtures",
     "TableOfSecrets": "fixtures",
@@ -57,7 +59,10 @@ _HOMES = {
 
 # Before any of them is imported, so that an author sees `assert 9 == 10` and not only that it failed.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in sorted({*_HOMES.values(), "waiting"} - {"fixtures"}))
+    *(
+        f"{__name__}.{module}"
+        for module in sorted({*_HOMES.values(), "engine_life", "engine_play", "waiting"} - {"fixtures"})
+    )
 )
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605 - a list, made from the one table of names

@@ -87,5 +87,13 @@ def store(test, bug):
     return add
 
 
+def engine(test, bug):
+    def add(cls):
+        _add(correct.MemoryEngineContract, test, bug, engine_class=cls)
+        return cls
+
+    return add
+
+
 def plugin(test, bug, *replace):
     _add(correct.MemoryPluginContract, test, bug, replace=replace)
