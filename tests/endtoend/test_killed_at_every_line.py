@@ -13,8 +13,6 @@ import pytest
 from attrs import define, field, frozen
 from shop import Shop, Wrk, ended
 
-from uno_core.journal.sqlite import FileStore
-
 pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk")]
 
 SAMPLED = 16
@@ -72,10 +70,6 @@ class Bench:
     def counted(self):
         return self.folder / "counted"
 
-    @property
-    def store(self):
-        return FileStore(path=self.shop.root / "state" / "journal.db")
-
     def next(self):
         self.number += 1
         version = f"v{self.number}"
@@ -95,11 +89,10 @@ class Bench:
         return Wrk(self.shop.port, connections=8, paced=True)
 
     def record(self):
-        return self.store.list(limit=1)[0]
+        return self.shop.store().list(limit=1)[0]
 
     def journal(self):
-        store = self.store
-        return store.entries(store.list(limit=1)[0].id)
+        return self.shop.store().entries(self.record().id)
 
     def survives(self, kill: Kill) -> None:
         before, pids = self.record(), self.shop.pids(self.serving)

@@ -10,13 +10,26 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from attrs import frozen
 
+from uno_core.journal.sqlite import FileStore
+
 PACED = Path(__file__).with_name("paced.lua")
 SAMPLE = [sys.executable, "-m", "uno_platform_local.demo.launch", "{port}", "{version}", "bad", "faulty"]
+
+
+def until(holds: Callable[[], Any]) -> Any:
+    """Wait for what other processes are to do, and return it."""
+    end = time.monotonic() + 60
+    while not (seen := holds()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.02)
+    return seen
 
 
 def free_port() -> int:
@@ -54,7 +67,14 @@ class Shop:
     """One application under one directory. `close` stops all that it started."""
 
     def __init__(
-        self, folder: Path, *, instances: int = 2, command=SAMPLE, more: str = "", kind="development"
+        self,
+        folder: Path,
+        *,
+        instances: int = 2,
+        command=SAMPLE,
+        more: str = "",
+        kind="development",
+        look_every="1s",
     ):
         self.folder = folder
         self.root = folder / "shop"
@@ -66,7 +86,7 @@ class Shop:
             f" command: {json.dumps(command)}, grace: 5s}}\n"
             f'traffic: {{listen: "127.0.0.1:{self.port}"}}\n'
             'health: {name: http, url: "http://{host}:{port}/health"}\n'
-            f"look_every: 1s\n{more}"
+            f"look_every: {look_every}\n{more}"
         )
 
     def start(self, *arguments: str, environ=None) -> subprocess.Popen[str]:
@@ -105,9 +125,17 @@ class Shop:
 
     def pids(self, version: str) -> dict[str, int]:
         """The processes of a version's instances, those that are leaving left out."""
+        return {row["id"]: row["pid"] for row in self.rows(version) if row["pid"]}
+
+    def rows(self, version: str) -> list[dict[str, Any]]:
+        """What the platform's own agent says of a version's instances."""
         status = json.loads((self.root / "state" / "status.json").read_text())
         rows = [row for rows in status["slots"].values() for row in rows]
-        return {row["id"]: row["pid"] for row in rows if row["release"]["version"] == version and row["pid"]}
+        return [row for row in rows if row["release"]["version"] == version]
+
+    def store(self) -> FileStore:
+        """The journal, where the state lies in a file."""
+        return FileStore(path=self.root / "state" / "journal.db")
 
     def ask(self) -> tuple[int, str]:
         """Status and text of one request through the proxy."""
