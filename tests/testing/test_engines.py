@@ -15,20 +15,11 @@ from uno_core.engine.port import EmbeddedEngine
 from uno_core.journal.sqlite import FileStore
 from uno_core.testing import EngineContract
 
-LOSES = (
-    "ears answer a promotion before the gate's result is recorded: a driver that dies in between takes it"
-    " along, and the gate waits for another one"
-)
-
 
 class Embedded(EngineContract):
     @pytest.fixture
     def engine(self, services):
         return EmbeddedEngine(None, services)
-
-    @pytest.mark.xfail(reason=LOSES, raises=AssertionError)
-    def test_a_promotion_outlives_the_driver_that_heard_it(self, plays):
-        super().test_a_promotion_outlives_the_driver_that_heard_it(plays)
 
 
 class TestEmbedded(Embedded):

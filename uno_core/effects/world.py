@@ -65,6 +65,9 @@ class Attention(Protocol):
     def decision(self) -> Decision | None:
         """A promotion, where one was asked for; taken once."""
 
+    def recorded(self) -> None:
+        """What was decided stands in the journal."""
+
 
 PATIENCE = 120.0
 """Seconds of a single reading, where the platform asks for fewer calls, or cannot be reached."""

@@ -43,6 +43,7 @@ class Ears:
         self._promoted = False
         self._held: Signal | None = None
         self._full = ""
+        self._decided: Signal | None = None
         self._unheard = True
         self._recalled = False
 
@@ -106,19 +107,19 @@ class Ears:
     def _hear(self, signal: Signal) -> None:
         match signal.kind:
             case "pause" if self._promoted:
-                self._store.answer(signal.id, "too late: it is promoted, and the release serves")
+                self._answer(signal, "too late: it is promoted, and the release serves")
             case "abort" | "rollback" if self._promoted:
-                self._store.answer(signal.id, "too late: it is promoted; `uno rollback` takes it back")
+                self._answer(signal, "too late: it is promoted; `uno rollback` takes it back")
             case "abort" if signal.payload.get("hold"):
                 raise Stopped(_reason(signal), signal=signal.id)
             case "abort" | "rollback":
                 raise Aborted(_reason(signal), signal.by, signal=signal.id)
             case "pause":
                 self._held = signal
-                self._store.answer(signal.id, f"{HOLDS} before its next effect, until {self._until(signal)}")
+                self._answer(signal, f"{HOLDS} before its next effect, until {self._until(signal)}")
             case "resume":
-                self._store.answer(
-                    signal.id, "goes on" if self._held else "it does not hold: it goes on anyway"
+                self._answer(
+                    signal, "goes on" if self._held else "it does not hold: it goes on anyway"
                 )
                 self._held = None
 
@@ -132,7 +133,7 @@ class Ears:
             return None
         for signal in self._signals():
             if signal.kind == "promote":  # left lying it would pass a later gate that nobody looked at
-                self._store.answer(signal.id, "it is held, at no gate: `uno resume` lets it go on")
+                self._answer(signal, "it is held, at no gate: `uno resume` lets it go on")
         return self._until(self._held)
 
     @staticmethod
@@ -148,12 +149,25 @@ class Ears:
                     self._full = signal.by
         for signal in self._signals():
             if signal.kind == "promote":
-                self._store.answer(signal.id, "promoted")
+                self._decided = signal
                 self._held = None
                 if signal.payload.get("full"):
                     self._full = signal.by
                 return Decision(promoted=True, by=signal.by, at=signal.at)
         return Decision(promoted=True, by=self._full) if self._full else None
+
+    def recorded(self) -> None:
+        """What was decided stands in the journal: now its word is answered, and no later driver needs it."""
+        if self._decided is not None:
+            decided, self._decided = self._decided, None
+            self._answer(decided, "promoted")
+
+    def _answer(self, signal: Signal, text: str) -> None:
+        """Say what came of a word; where the store is away it is heard and answered again later."""
+        try:
+            self._store.answer(signal.id, text)
+        except StateError:
+            return
 
     def _signals(self) -> list[Signal]:
         """Words not answered yet; where the store cannot be read they are heard later."""

@@ -104,6 +104,7 @@ class Run:
             self._append(seq, Mark.RESULT, attempt, op, fp, error=wrapped.as_json())
             raise wrapped from problem
         self._append(seq, Mark.RESULT, attempt, op, fp, value=value)
+        self._effects.attention.recorded()
         return value
 
     def _read(self) -> Sequence[Entry]:

@@ -11,7 +11,8 @@ from uno_core.context import Calls, Context, Facts
 from uno_core.contracts.engine import Outcome
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.strategy import DeploymentStrategy
-from uno_core.effects.perform import Effects, not_serving
+from uno_core.effects.perform import Effects
+from uno_core.effects.serving import not_serving
 from uno_core.engine.attention import Ears
 from uno_core.engine.calling import run_strategy
 from uno_core.engine.run import Run
