@@ -207,7 +207,12 @@ class Session(Records):
 
     def _asked_to_go_back(self, record: Record, why: str) -> bool:
         """Ask the driver; whether it answered in time, or the deployment has ended meanwhile."""
-        number = self.store.signal(record.id, "rollback", {"reason": why}, by=who(), at=self.clock.now())
+        try:
+            number = self.store.signal(record.id, "rollback", {"reason": why}, by=who(), at=self.clock.now())
+        except StateError as problem:
+            # A driver that was stopped in the middle of a write keeps everybody else from writing.
+            self.logger.warning("no word could be left for the driver", problem=str(problem))
+            return False
 
         def heard() -> bool:
             if self.ended(record):

@@ -66,13 +66,14 @@ class Database:
             )
             self._write_ahead(db)
             db.execute("pragma synchronous=full")
-            db.execute("begin immediate")
+            # Whoever only looks needs no lock: a driver may be stopped in the middle of a write.
             found = db.execute("pragma user_version").fetchone()[0]
             if found < SCHEMA_VERSION:
+                db.execute("begin immediate")
                 for statement in _SCHEMA.split(";\n"):
                     db.execute(statement)
                 db.execute(f"pragma user_version={SCHEMA_VERSION}")
-            db.execute("commit")
+                db.execute("commit")
         except (sqlite3.Error, OSError) as problem:
             raise self.failed("open", problem) from problem
         if found > SCHEMA_VERSION:
