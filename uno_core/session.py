@@ -15,7 +15,7 @@ from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
 from uno_core.engine.port import Driving, Engine
 from uno_core.engine.tenure import Tenure, next_turn
-from uno_core.errors import ConfigError, Locked, UnoError, Unsettled
+from uno_core.errors import ConfigError, Locked, StateError, UnoError, Unsettled
 from uno_core.journal.lock import describe, this_process, who
 from uno_core.model import Json, Slot, Snapshot, Status
 from uno_core.planning import Agreed, Plan, UnderWay, already, plan, refused, seen

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 from attrs import define, field, frozen
-from shop import Shop, Wrk, ended
+from shop import Shop, Wrk, dying, ended
 
 pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk")]
 
 SAMPLED = 16
 ALL = bool(os.environ.get("UNO_ALL_KILLS"))
-DYING = Path(__file__).parents[1] / "support" / "dying"
 EVIDENCE = "metrics_threshold={error_rate: 1%}"
 # The old slot stands by longer than one kill and what follows take.
 STRATEGIES = {
@@ -63,8 +62,7 @@ class Bench:
 
     def environ(self, **more):
         self.counted.unlink(missing_ok=True)
-        path = os.pathsep.join(filter(None, [str(DYING), os.environ.get("PYTHONPATH")]))
-        return {"PYTHONPATH": path, "UNO_COUNTED": str(self.counted), **more}
+        return dying(UNO_COUNTED=str(self.counted), **more)
 
     @property
     def counted(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from attrs import frozen
 
 from uno_core.journal.sqlite import FileStore
 
+DYING = Path(__file__).with_name("dying")
 PACED = Path(__file__).with_name("paced.lua")
 SAMPLE = [sys.executable, "-m", "uno_platform_local.demo.launch", "{port}", "{version}", "bad", "faulty"]
 
@@ -63,6 +65,12 @@ def ended(process: subprocess.Popen[str], *, code: int | None = 0) -> Ended:
     return Ended(process.returncode, out, err)
 
 
+def dying(**more: str) -> dict[str, str]:
+    """An environment in which uno does as `dying/sitecustomize.py` says."""
+    path = [str(DYING), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, path)), **more}
+
+
 class Shop:
     """One application under one directory. `close` stops all that it started."""
 
@@ -77,6 +85,7 @@ class Shop:
         look_every="1s",
     ):
         self.folder = folder
+        self.environ: dict[str, str] = {}
         self.root = folder / "shop"
         self.port = free_port()
         self.file = folder / "uno.yaml"
@@ -89,6 +98,16 @@ class Shop:
             f"look_every: {look_every}\n{more}"
         )
 
+    def elsewhere(self, folder: Path) -> Shop:
+        """The same application with the same configuration, as another machine's user has it."""
+        other = copy.copy(self)
+        (folder / "home").mkdir(parents=True)
+        other.folder, other.file = folder, folder / "uno.yaml"
+        other.file.write_text(self.file.read_text())
+        # Nothing of the user's own tells where the state might lie.
+        other.environ = {**self.environ, "HOME": str(folder / "home"), "XDG_STATE_HOME": ""}
+        return other
+
     def start(self, *arguments: str, environ=None) -> subprocess.Popen[str]:
         """Start uno; `ended` waits for its end."""
         return subprocess.Popen(
@@ -96,7 +115,7 @@ class Shop:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, **self.environ, **(environ or {})},
             cwd=self.folder,
         )
 

@@ -3,6 +3,8 @@
 Python imports a module of this name at its start, wherever it finds one; the tests put this folder
 on PYTHONPATH of the commands that they run. Counted are the lines of the journal, and the beginning
 and the changes of a deployment's record. What was counted stands in the file UNO_COUNTED.
+
+UNO_TTL is how many seconds a lease lasts, so that a test need not wait as long as people do.
 """
 
 import functools
@@ -38,3 +40,8 @@ if "UNO_COUNTED" in os.environ:
     for _name in ("create", "append", "update"):
         _write = getattr(FileStore, _name)
         setattr(FileStore, _name, _dying(_write, Path(os.environ["UNO_COUNTED"]), int(_number), _when))
+
+if "UNO_TTL" in os.environ:
+    from uno_core.engine import tenure
+
+    tenure.TTL = float(os.environ["UNO_TTL"])
