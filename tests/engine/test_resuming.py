@@ -26,8 +26,8 @@ from uno_core.errors import Nondeterminism
 from uno_core.journal.lock import this_process
 from uno_core.journal.memory import MemoryStore
 from uno_core.simulation.faults import Crash
-from uno_core.simulation.scene import Harsh
 from uno_core.simulation.stage import NOBODY, FiguresNow, Stage
+from uno_core.simulation.subject import Harsh
 
 ERRORS = {"error_rate": Bounds(max=0.05)}
 

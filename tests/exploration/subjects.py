@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uno_core import Amount, Bounds, DeploymentResult, DeploymentStrategy, PlatformError, share, whole
-from uno_core.simulation.scene import Subject
+from uno_core.simulation.subject import Subject
 from uno_strategy_blue_green.options import BlueGreenOptions
 from uno_strategy_blue_green.strategy import BlueGreen
 from uno_strategy_canary.options import CanaryOptions

@@ -60,6 +60,25 @@ def test_a_bad_strategy_does_no_harm_either(subject):
     assert found is None, str(found)
 
 
+FOUND = [
+    "canary on cas: 64 away, 75 crash-bad, 94 abort",
+    "blue-green on horizon: 14 away, 43 away, 50 foreign",
+    "first on cas: 10 late, 11 foreign",
+    "first on cas: 10 late, 11 stolen",
+    "first on cas: 29 bad, 47 crash-after",
+    "first on cas: 41 away, 43 crash-after, 47 abort",
+    "canary on horizon: 38 old-crashes, 47 abort, 69 throttled",
+    "rolling on horizon: 102 stolen, 104 blind",
+    "canary on cas: 47 crash-bad",
+]
+"""Schedules that did harm once. Their points may have moved since; they cost nothing."""
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_what_did_harm_once_does_none_now(text):
+    assert parse(text, ALL).play() == []
+
+
 def test_a_schedule_is_written_and_read_again():
     schedule = parse("canary on slots: 17 late, 19 crash", ALL)
     assert str(schedule) == "canary on slots: 17 late, 19 crash"

@@ -257,7 +257,11 @@ class Effects:
         slot = Slot(a["slot"]) if a["slot"] else self._where_the_release_is()
         watch = self._watch(a, slot) if a["watch"] and slot else None
         if watch is not None:
-            watch.recall(self.memo, a["until"], missed=self.resumed and self.world.clock.now() >= until)
+            missed = self.resumed and self.world.clock.now() >= until
+            watch.recall(self.memo, a["until"], missed=missed)
+            if missed and not a.get("insist", True):
+                # Nothing insists on evidence here: then it is watched once more, for as long.
+                until = datetime.fromisoformat(self._until(float(a["seconds"])))
         self.tell("waiting", {"until": until.isoformat(), "watched": watch is not None})
         analysis = wait(
             self.world,

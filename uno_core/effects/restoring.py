@@ -68,12 +68,12 @@ def may_be_overtaken(world: World, target: Split) -> bool:
 
 
 @protects("the way back stays on watch until no unanswered write can land any more", otherwise=False)
-def still_open(world: World, idle: Slot) -> bool:
+def still_open(world: World, idle: Slot | None) -> bool:
     """Whether something that was sent, here or by the driver before, may still land.
 
     Where writes are conditional the idle slot is left out: that it is emptied forestalls the rest.
     """
-    left_out = idle.value if world.capabilities.cas else ""
+    left_out = idle.value if idle is not None and world.capabilities.cas else ""
     return world.ledger.any(world.clock.monotonic(), but=left_out) > 0
 
 
@@ -107,6 +107,7 @@ class Restoration:
     stands: bool
     told: str = ""
     kept: bool = False
+    seen: bool = False
 
     def run(self, timeout: float) -> Snapshot:
         """Raises the last problem when `timeout` is over: a person is needed."""
@@ -117,7 +118,7 @@ class Restoration:
             problem: UnoError | None = None
             try:
                 snapshot = self._pass()
-                if self._restored(snapshot) and not still_open(self.world, self.initial.idle):
+                if self._restored(snapshot) and not still_open(self.world, self._idle):
                     self._empty_idle(snapshot)
                     return snapshot
             except (Forbidden, LockLost):
@@ -130,7 +131,12 @@ class Restoration:
                 raise problem or self._not_restored(snapshot, timeout)
             self.world.wait(min(left, pause if problem else look))
             # What may still be overtaken is looked at every second; what only takes its time, less often.
-            look = 1.0 if still_open(self.world, self.initial.idle) else min(pace(self.world), look * 2)
+            look = 1.0 if still_open(self.world, self._idle) else min(pace(self.world), look * 2)
+
+    @property
+    def _idle(self) -> Slot | None:
+        """The slot that is emptied in the end; None where both are, before that."""
+        return self.initial.idle if self.initial.live is not None else None
 
     def _pass(self) -> Snapshot:
         """One try at everything that is still wrong; each part requests and does not wait.
@@ -139,12 +145,15 @@ class Restoration:
         """
         problem: UnoError | None = None
         try:
-            put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)
+            # What the journal knows is old once the world was seen: then it is waited for.
+            stands = self.stands and not self.seen
+            put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=stands)
         except LockLost:
             raise
         except UnoError as failed:
             problem = failed
         snapshot = self.world.observe()
+        self.seen = True
         live = self.initial.live
         if live is None:
             routed = self.world.capabilities.unroute and any(snapshot.in_force.values())
@@ -197,7 +206,8 @@ class Restoration:
     def _restored(self, snapshot: Snapshot) -> bool:
         live = self.initial.live
         if live is None:
-            unrouted = not snapshot.split or not self.world.capabilities.unroute
+            routed = any([*snapshot.split.values(), *snapshot.in_force.values()])
+            unrouted = not routed or not self.world.capabilities.unroute
             return unrouted and all(not snapshot.slot(slot).instances for slot in Slot)
         captured = cleaned(self.initial.slot(live).wanted)
         return (

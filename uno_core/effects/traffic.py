@@ -120,6 +120,8 @@ def write(
     conflicts = 0
     while True:
         try:
+            # First, since it may take its time: what was ready before the last try may have crashed since.
+            check_capacity(world.observe_patiently(end, attention.check), split)
             held = world.router.observe()
             if (seconds := time_to_land(world, SPLIT, split)) > 0:
                 attention.check()
@@ -128,8 +130,6 @@ def write(
             if _there(held.split, split) and not must_move_on(world, split):
                 return
             check_drift(held.split, own())
-            # At every try: what was ready before the last one may have crashed since.
-            check_capacity(world.observe_patiently(end, attention.check), split)
             try:
                 world.route(split, held.token)
             except Drift:

@@ -118,9 +118,7 @@ class Ears:
                 self._held = signal
                 self._answer(signal, f"{HOLDS} before its next effect, until {self._until(signal)}")
             case "resume":
-                self._answer(
-                    signal, "goes on" if self._held else "it does not hold: it goes on anyway"
-                )
+                self._answer(signal, "goes on" if self._held else "it does not hold: it goes on anyway")
                 self._held = None
 
     def held(self) -> datetime | None:

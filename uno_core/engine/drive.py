@@ -178,7 +178,8 @@ class Drive:
         if self._stays(effects):
             self._logger.warning("failed after promotion; the release serves", why=why)
             return self.end(Status.SUCCESSFUL, f"{self.order.release} serves; afterwards: {why}")
-        if not effects.changed:
+        # A driver before may have written, even where the replay has not come so far.
+        if not effects.changed and not self.resumed:
             serving = ", ".join(map(str, self.initial.releases))
             still = f"{serving} serves as before" if serving else "nothing was started"
             self.book.answer(signal, "going back")

@@ -18,7 +18,8 @@ from uno_core.contracts.platform import Capabilities
 from uno_core.errors import ConfigError
 from uno_core.simulation.faults import ANYWHERE, READS, UNANSWERED, WRITES, Fault, Point
 from uno_core.simulation.platform import Rules
-from uno_core.simulation.scene import Place, Scene, Subject
+from uno_core.simulation.scene import Scene
+from uno_core.simulation.subject import Place, Subject
 
 ROUND = 3
 """Readings of one look: the workload, the router, and what is in force."""

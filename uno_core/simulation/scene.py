@@ -6,27 +6,19 @@ observed. Whatever is against them is kept as a violation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
-
-from attrs import define, field, frozen
+from collections.abc import Mapping, Sequence
 
 from uno_core.contracts.engine import Order, Outcome
-from uno_core.contracts.judge import Window
 from uno_core.contracts.metrics import Figures
 from uno_core.contracts.state import Driver, Record
-from uno_core.contracts.strategy import DeploymentStrategy
+from uno_core.engine.recorded import Recorded
 from uno_core.errors import Nondeterminism, UnoError
 from uno_core.model import (
-    Bounds,
     Counts,
-    Finding,
     Slot,
     SlotState,
     Split,
     Status,
-    Verdict,
     needed,
     same_split,
     share,
@@ -42,8 +34,9 @@ from uno_core.simulation.faults import (
     TroubledApi,
     TroubledStore,
 )
-from uno_core.simulation.platform import Rules, Sent
+from uno_core.simulation.platform import Sent
 from uno_core.simulation.stage import SHOP, FiguresNow, Stage
+from uno_core.simulation.subject import Harsh, Place, Subject
 
 RESTART = 5.0
 """Seconds from a crash to the next driver."""
@@ -61,52 +54,6 @@ DRIVES = 8
 """Drivers that a schedule may need until its deployment has ended."""
 
 THIEF = Driver(host="elsewhere", pid=2, started="", user="thief")
-
-
-@frozen(kw_only=True)
-class Subject:
-    """A strategy to be explored.
-
-    max_unavailable: how many fewer ready instances than its share needs a slot may have by its
-    options. first: nothing is live before. silent: no metric ever says anything.
-    """
-
-    name: str
-    make: Callable[[], DeploymentStrategy[Any]]
-    options: Any = field(factory=dict)
-    outage: bool = False
-    max_unavailable: int = 0
-    first: bool = False
-    silent: bool = False
-
-
-@frozen(kw_only=True)
-class Place:
-    """A simulated platform to be explored on."""
-
-    name: str
-    rules: Rules
-
-
-@define
-class Harsh:
-    """A judge that fails at the first window with errors, and remembers that it did.
-
-    asked: whether it ever was. blind_since: from when on nobody watched; None once something newer
-    was judged.
-    """
-
-    failed: bool = False
-    asked: bool = False
-    blind_since: datetime | None = None
-
-    def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:
-        bad = any(window.candidate.errors for window in windows)
-        self.failed, self.asked = self.failed or bad, True
-        if self.blind_since is not None and windows and windows[-1].end > self.blind_since:
-            self.blind_since = None
-        verdict = Verdict.FAIL if bad else Verdict.PASS
-        return [Finding(verdict=verdict, metric=m, reason=f"{m}: {verdict}") for m in bounds]
 
 
 class Scene:
@@ -127,6 +74,7 @@ class Scene:
         self._theirs: Split = {}
         self._promoted = False
         self._failed_before = False
+        self._asked_back = False
         self._gone_on = False
         self._fell: dict[Slot, float] = {}
         clock = VirtualClock()
@@ -163,7 +111,7 @@ class Scene:
             case Fault.CRASH | Fault.CRASH_AFTER:
                 self._end = "resume"
             case Fault.CRASH_BACK:
-                self._end = "rollback"
+                self._end, self._asked_back = "rollback", True
             case Fault.CRASH_BAD:
                 # What nobody watches goes bad, and the next driver comes late.
                 self._end, self._restart = "resume", RESTART_LATE
@@ -190,6 +138,7 @@ class Scene:
                 self._rates.rates[idle] = Figures(requests=100.0, errors=50.0)
                 self._rates.rates[live] = Figures(requests=100.0, errors=50.0)
             case Fault.ABORT:
+                self._asked_back = True
                 for record in stage.store.list(limit=1):
                     stage.store.signal(record.id, "abort", {}, by="explorer", at=stage.clock.now())
 
@@ -215,9 +164,14 @@ class Scene:
         if self._stolen_at is not None and not self._thief and len(self.trouble.points) > self._stolen_at:
             self._violated(f"a write after the lock was lost: {sent.what}")
         if sent.split:
+            self._gone_on = False
             self._check_route(sent.split)
         elif sent.slot is not None and sent.counts is not None:
             self._check_counts(sent.slot, sent.counts)
+
+    @property
+    def _blind(self) -> bool:
+        return bool({Fault.BLIND, Fault.THROTTLED, Fault.AWAY} & set(self.trouble.schedule.values()))
 
     def _state(self, slot: Slot) -> SlotState:
         return self.stage.platform.workload.state().slots[slot]
@@ -243,7 +197,8 @@ class Scene:
             if not ready and self._state(slot.other).ready() and not self.subject.outage:
                 self._violated(f"{percent:g} % to {slot}, where nothing is ready")
             least = needed(self.place.rules.size, percent) - self.subject.max_unavailable
-            back = self.judge.failed and slot is self.before.live
+            # After a FAIL, or on the journal alone where the world cannot be read, all of it goes back.
+            back = slot is self.before.live and (self.judge.failed or (self._returning and self._blind))
             alone = not self._state(slot.other).ready()
             if 0 < ready < least and not back and not alone:
                 self._violated(f"{percent:g} % to {slot}, where {ready} are ready of {least}")
@@ -349,7 +304,9 @@ class Scene:
                 self._violated("a way back was begun, and it ended as a success")
             self._check_serves("v2", self._where("v2"))
         elif status in (None, Status.ROLLED_BACK, Status.FAILED):
-            if self._promoted and self._end == "resume" and self._stolen_at is None and not self._foreign:
+            recorded = Recorded(self.stage.store.entries(record.id) if record else ())
+            theirs = self._asked_back or self._foreign or self._stolen_at is not None
+            if recorded.promoted and not theirs:
                 self._violated("what was promoted was taken back, and nobody asked for it")
             if self.before.live is None:
                 self._check_removed()

@@ -8,7 +8,7 @@ from typing import Any
 
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.simulation.exploration import PLACES, first_harm, fits, singles, unanswered_pairs
-from uno_core.simulation.scene import Place, Subject
+from uno_core.simulation.subject import Place, Subject
 
 
 def explore(
