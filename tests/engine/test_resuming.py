@@ -329,6 +329,16 @@ def test_a_pipeline_leaves_at_a_gate_and_a_promotion_goes_on_from_there():
     assert play.resume().status is Status.SUCCESSFUL
 
 
+def test_a_gate_that_was_left_takes_its_timeout_also_where_nobody_waits():
+    play = Play(gated)
+    stage = play.stage
+    impatient = Embedded(store=stage.store, world=stage.world, owner=NOBODY, hearing=Ears.passing)
+    assert impatient.deploy(play.order()).exit_code == 6
+    assert impatient.resume(play.order(), play.id).exit_code == 6
+    stage.clock.sleep(90000)
+    assert impatient.resume(play.order(), play.id).status is Status.ROLLED_BACK
+
+
 def test_an_abort_that_was_left_while_nobody_drove_is_heard():
     play = Play().killed_at(10)
     say(play, "abort", reason="not today")

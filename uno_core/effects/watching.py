@@ -275,13 +275,14 @@ def pause(
     while True:
         if decision := attention.decision():
             return decision
-        attention.check(gate=True)
+        attention.check()
         _look(tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             if on_timeout is OnTimeout.ROLLBACK:
                 raise Aborted(f"nobody answered the gate in time: {reason}")
             return Decision(promoted=True, by="the gate's timeout", at=world.clock.now())
+        attention.check(gate=True)  # whoever does not wait leaves here, once the time is not over
         attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
 
 
@@ -292,11 +293,12 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
         if not told:
             told, watch = True, watching()
             tell("paused", {"reason": "held", "until": until.isoformat(), "on_timeout": "rollback"})
-        attention.check(gate=True)
+        attention.check()
         _look(tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             raise Aborted("it was held, and nobody came back to it in time")
+        attention.check(gate=True)  # whoever does not wait leaves here, once the time is not over
         attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
     if told:
         tell("continued", {"by": "resume"})
