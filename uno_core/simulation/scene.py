@@ -206,6 +206,8 @@ class Scene:
     def _overwrites(self, held: Split) -> bool:
         """Whether a way forward writes over what somebody else wrote a while ago."""
         theirs = self._foreign and same_split(held, self._theirs)
+        if same_split(held, self.before.split):
+            return False  # what they wrote is what uno had confirmed: nobody can tell them apart
         return theirs and not self._returning and self._interfered < self.stage.clock.monotonic()
 
     def _landed(self, sent: Sent) -> None:
