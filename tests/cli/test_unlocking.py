@@ -98,6 +98,7 @@ def test_the_lease_of_a_driver_that_died_is_freed_before_it_expires(leased):
     leased.end(process)
     refused = leased.uno("resume", "--output", "json")
     assert refused.code == 8  # on another machine nobody could know that it died
+    assert "its lease expires at " in refused.err
     said = leased.uno("unlock")
     assert said.code == 5
     assert "gone: nobody renews the lease any more" in said.out

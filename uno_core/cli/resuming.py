@@ -6,7 +6,7 @@ import time
 
 import click
 
-from uno_core.cli import ending, printing
+from uno_core.cli import ending, printing, wording
 from uno_core.cli.deploying import no_wait
 from uno_core.cli.driving import drive, view_for
 from uno_core.cli.opening import Request, configured, debug, output
@@ -85,6 +85,12 @@ def _ask(session: Session, record: Record, output: str) -> int:
     record, answer = say(session, "resume", {"reason": ""})
     if not answer:
         tell(output, record, "has not answered yet")
+        lease = session.holder()
+        if lease is not None and lease.expires is not None:
+            printing.err(
+                f"its lease expires at {wording.clock(lease.expires)} unless it is renewed: then `uno resume`"
+                " goes on here; `uno unlock --force` does not wait for that"
+            )
         printing.err("`uno rollback --take-over` ends a driver that does not answer")
         return GOES_ON
     if answer.startswith("it does not hold"):
