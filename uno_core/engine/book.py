@@ -13,10 +13,10 @@ from attrs import frozen
 
 from uno_core.clock import Clock
 from uno_core.contracts.services import Logger
-from uno_core.contracts.state import Entry, Lease, StateStore
+from uno_core.contracts.state import Entry, Lease, Record, StateStore
 from uno_core.engine.recorded import Recorded
 from uno_core.errors import StateError
-from uno_core.model import Json
+from uno_core.model import Json, Status
 
 
 @frozen
@@ -31,6 +31,12 @@ class Book:
     def note(self, deployment: str, **changes: Any) -> None:
         """Change the record of a deployment: its status, its message, its exit code."""
         self._try(lambda: self.store.update(deployment, at=self.clock.now(), lease=self.lease(), **changes))
+
+    def status(self, deployment: str) -> Status | None:
+        """Where it stands now; None where that cannot be read."""
+        found: list[Record | None] = []
+        self._try(lambda: found.append(self.store.get(deployment)))
+        return found[0].status if found and found[0] else None
 
     def checkpoint(self, deployment: str, seen: Mapping[str, Json]) -> None:
         """Overwrite what another process may ask for."""

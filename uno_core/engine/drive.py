@@ -150,9 +150,11 @@ class Drive:
     def _leave(self, left: Suspend) -> Outcome:
         """Stop here, and stay resumable."""
         status = Status.PAUSED if left.exit_code == AT_A_GATE else None
-        now = self.store.get(self.record.id)
-        kept = status or (now.status if now else self.record.status)
-        self.book.note(self.record.id, status=status, message=left.why)
+        kept = status or self.book.status(self.record.id) or self.record.status
+        try:
+            self.book.note(self.record.id, status=status, message=left.why)
+        except LockLost as problem:
+            return self.lost(problem)
         self._tell("left", {"why": left.why, "exit_code": left.exit_code})
         return Outcome(
             deployment=self.record.id,
