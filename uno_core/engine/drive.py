@@ -114,6 +114,8 @@ class Drive:
         except Aborted as aborted:
             return self._fail(effects, aborted.reason, signal=aborted.signal, asked=True)
         except Stopped as stopped:
+            # Recorded before it is answered: a word that a crash takes along is heard again.
+            self.book.note(record.id, status=Status.STOPPED)
             self.book.answer(stopped.signal, "stopped where it is")
             return self.end(Status.STOPPED, f"stopped where it was: {stopped.reason}")
         except Suspend as left:
