@@ -20,8 +20,8 @@ from uno_core.model import Application, Bounds, DeploymentResult, Kind, Slot, St
 from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.faults import Crash
 from uno_core.simulation.platform import Rules
-from uno_core.simulation.scene import Harsh
 from uno_core.simulation.stage import FiguresNow, Stage
+from uno_core.simulation.subject import Harsh
 from uno_core.testing.engine_life import Life, Mortal
 
 FIRST, SECOND, CAREFUL, WHOLE = 10.0, 50.0, 30.0, 100.0
