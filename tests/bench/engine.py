@@ -154,7 +154,7 @@ def waiting(table: Table, folder: Path, many: int) -> None:
     table.add(f"{many:,} deployments brought to their wait", time.perf_counter() - began, "s")
     table.add(f"memory of each of {many:,} that wait", (memory() - before) / many, "kB", "at most 20")
     began = time.perf_counter()
-    fleet.run(4000)
+    fleet.run()
     ended = len(fleet.ended)
     table.add(f"{ended:,} of them resumed and ended", time.perf_counter() - began, "s")
 
