@@ -14,6 +14,7 @@ from uno_core.contracts.strategy import StrategyInfo
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
 from uno_core.engine.port import Driving, Engine
+from uno_core.engine.recorded import Recorded
 from uno_core.engine.tenure import Tenure, next_turn
 from uno_core.errors import ConfigError, Locked, StateError, UnoError, Unsettled
 from uno_core.journal.lock import describe, this_process, who
@@ -183,7 +184,7 @@ class Session(Records):
         Raises Locked where its driver does not answer, and is not to be taken over.
         """
         if not record.status.final and (driver := self.store.holder(self.config.application.key)):
-            if self._asked_to_go_back(record, why):
+            if self._asked_to_go_back(record, why, take_over=take_over):
                 if (outcome := self._followed(record, why)) is not None:
                     return outcome
             elif not take_over:
@@ -205,7 +206,7 @@ class Session(Records):
             target = self._plain(record)
         return self._driving().rollback(self._order(target, why), record.id, why, take_over=take_over)
 
-    def _asked_to_go_back(self, record: Record, why: str) -> bool:
+    def _asked_to_go_back(self, record: Record, why: str, *, take_over: bool) -> bool:
         """Ask the driver; whether it answered in time, or the deployment has ended meanwhile."""
         try:
             number = self.store.signal(record.id, "rollback", {"reason": why}, by=who(), at=self.clock.now())
@@ -218,7 +219,7 @@ class Session(Records):
             if self.ended(record):
                 return True
             now = self.store.get(record.id)
-            if now is not None and now.status is Status.ROLLBACK_IN_PROGRESS:
+            if now is not None and now.status is Status.ROLLBACK_IN_PROGRESS and not take_over:
                 return True
             return any(s.id == number and s.answer for s in self.store.signals(record.id, unanswered=False))
 
@@ -279,6 +280,8 @@ class Session(Records):
         if record.status.final:
             Embedded(store=self.store, world=self.world).tidy(self.config.application)
             return None
-        if self.config.settings.tend == "rollback":
+        promoted = Recorded(self.store.entries(record.id)).promoted
+        # What is promoted serves: its rest is done, whatever is configured.
+        if self.config.settings.tend == "rollback" and not promoted:
             return self.take_back(record, why)
         return self.resume(record.id, patient=False)

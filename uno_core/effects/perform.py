@@ -143,6 +143,7 @@ class Effects:
             self._confirmed, self._asked = _split(intent), []
         elif op == "promoted":
             self.promoted = True
+            self.attention.promoted()
         elif op == "evaluate":
             if answer["verdict"] == Verdict.FAIL:
                 self._fails[intent["slot"]] = from_json(answer, Analysis).reason
@@ -200,9 +201,8 @@ class Effects:
     @protects("after a crash no share grows on evidence of before: a fresh verdict comes first")
     def _look_again_before(self, split: Split) -> None:
         watched = self._watched
-        if not self.resumed or self._looked or not watched or not watched.get("slot"):
+        if not self.resumed or self._looked or (slot := self._watched_slot()) is None:
             return
-        slot = Slot(watched["slot"])
         if split.get(slot, 0.0) > self._confirmed.get(slot, 0.0) > 0:
             now = self.world.clock.now().isoformat()
             self._wait({**watched, "watch": True, "until": now, "seconds": 0.0})
@@ -230,9 +230,15 @@ class Effects:
             url=a.get("url"),
         )
 
+    def _watched_slot(self) -> Slot | None:
+        """The slot of the last watched wait, also where that named none."""
+        if not self._watched:
+            return None
+        return Slot(self._watched["slot"]) if self._watched.get("slot") else self._where_the_release_is()
+
     def _last_watch(self) -> Watch | None:
         """The watch of the wait before, while its slot still has traffic: nobody waits for people blindly."""
-        slot = Slot(self._watched["slot"]) if self._watched.get("slot") else None
+        slot = self._watched_slot()
         if slot is None or self._confirmed.get(slot, 0.0) <= 0:
             return None
         return self._watch(self._watched, slot)

@@ -272,16 +272,23 @@ def pause(
 
     Raises Aborted when it is refused, or nobody came and that means the way back; Breach on a FAIL.
     """
+    late = 0.0
     while True:
         if decision := attention.decision():
             return decision
         attention.check()
-        _look(tell, watch, until)
+        analysis = _look(tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             if on_timeout is OnTimeout.ROLLBACK:
                 raise Aborted(f"nobody answered the gate in time: {reason}")
-            return Decision(promoted=True, by="the gate's timeout", at=world.clock.now())
+            if analysis is None or analysis.verdict is Verdict.PASS:
+                return Decision(promoted=True, by="the gate's timeout", at=world.clock.now())
+            # A timeout promotes only on a verdict: without one it is looked on, and then it goes back.
+            if late >= world.policy.evidence:
+                raise Breach(no_evidence(analysis, world.policy.evidence))
+            left = world.policy.look_every
+            late += left
         attention.check(gate=True)  # whoever does not wait leaves here, once the time is not over
         attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
 
@@ -304,11 +311,12 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
         tell("continued", {"by": "resume"})
 
 
-def _look(tell: Tell, watch: Watch | None, until: datetime) -> None:
-    """One look while people are waited for. Raises Breach on a FAIL."""
+def _look(tell: Tell, watch: Watch | None, until: datetime) -> Analysis | None:
+    """One look while people are waited for; None where nothing is watched. Raises Breach on a FAIL."""
     if watch is None:
-        return
+        return None
     analysis = watch.look()
     tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
     if analysis.verdict is Verdict.FAIL:
         raise Breach(analysis)
+    return analysis

@@ -43,7 +43,7 @@ class Ears:
         self._promoted = False
         self._held: Signal | None = None
         self._full = ""
-        self._decided: Signal | None = None
+        self._decided: list[Signal] = []
         self._unheard = True
         self._recalled = False
 
@@ -145,20 +145,21 @@ class Ears:
             for signal in self._all():
                 if signal.kind == "promote" and signal.payload.get("full") and signal.answer:
                     self._full = signal.by
-        for signal in self._signals():
-            if signal.kind == "promote":
-                self._decided = signal
-                self._held = None
-                if signal.payload.get("full"):
-                    self._full = signal.by
-                return Decision(promoted=True, by=signal.by, at=signal.at)
+        promotions = [signal for signal in self._signals() if signal.kind == "promote"]
+        if promotions:
+            # All of them mean this gate: none may be left for one that nobody has looked at.
+            self._decided, self._held = promotions, None
+            first = promotions[0]
+            if any(signal.payload.get("full") for signal in promotions):
+                self._full = first.by
+            return Decision(promoted=True, by=first.by, at=first.at)
         return Decision(promoted=True, by=self._full) if self._full else None
 
     def recorded(self) -> None:
         """What was decided stands in the journal: now its word is answered, and no later driver needs it."""
-        if self._decided is not None:
-            decided, self._decided = self._decided, None
-            self._answer(decided, "promoted")
+        decided, self._decided = self._decided, []
+        for signal in decided:
+            self._answer(signal, "promoted")
 
     def _answer(self, signal: Signal, text: str) -> None:
         """Say what came of a word; where the store is away it is heard and answered again later."""

@@ -42,6 +42,12 @@ class Book:
         """Overwrite what another process may ask for."""
         self._try(lambda: self.store.checkpoint(deployment, seen, at=self.clock.now()))
 
+    def last_checkpoint(self, deployment: str) -> Json:
+        """What the driver before kept; None where that cannot be read."""
+        found: list[Json] = []
+        self._try(lambda: found.append(self.store.last_checkpoint(deployment)))
+        return found[0] if found else None
+
     def answer(self, signal: int | None, text: str) -> None:
         """Say what came of a word, once that is recorded."""
         if signal is not None:

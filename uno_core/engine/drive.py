@@ -77,7 +77,7 @@ class Drive:
                 horizon=self.world.horizon,
                 conditional=self.world.capabilities.cas,
             )
-            seen = self.store.last_checkpoint(self.record.id)
+            seen = self.book.last_checkpoint(self.record.id)
             self._seen = dict(seen) if isinstance(seen, Mapping) else {}
             self._memo = self._seen.get("memo")
 

@@ -126,7 +126,7 @@ class Embedded:
         Locked while its driver lives, ConfigError where it has ended, Nondeterminism where the
         strategy asks for something else than is recorded.
         """
-        with self._tenure(order.application) as tenure:
+        with self._tenure(order.application, begins=False) as tenure:
             record = self._again(id)
             self.world.prepare()
             initial = from_json(record.params["initial"], Snapshot)
@@ -135,7 +135,9 @@ class Embedded:
             drive = self._drive(order, initial, record, tenure, resumed=True, reassert=reassert)
             recorded = drive.book.recorded(id)
             if is_going_back(record, recorded):
-                return drive.back(record.message or recorded.aborted, urgent=recorded.urgent)
+                later = recorded.promoted or recorded.served
+                urgent = recorded.urgent and not later
+                return drive.back(record.message or recorded.aborted, urgent=urgent, later=later)
             self.store.update(
                 id,
                 at=self.world.clock.now(),
@@ -169,7 +171,7 @@ class Embedded:
         that does not answer. Raises Locked when another deployment is under way, ConfigError where
         there is nothing to go back to.
         """
-        with self._tenure(order.application, take_over=take_over) as tenure:
+        with self._tenure(order.application, take_over=take_over, begins=False) as tenure:
             record = self.store.get(id)
             if record is None:
                 raise ConfigError(f"there is no deployment {id}", remedy="uno history lists them")
@@ -184,7 +186,7 @@ class Embedded:
                 )
             drive = self._drive(order, initial, record, tenure, resumed=True)
             recorded = drive.book.recorded(id)
-            later = record.status is Status.SUCCESSFUL or recorded.promoted
+            later = record.status is Status.SUCCESSFUL or recorded.promoted or recorded.served
             return drive.back(why, urgent=recorded.urgent and not later, later=later)
 
     def _refuse_overtaken(self, record: Record) -> None:
@@ -224,7 +226,9 @@ class Embedded:
         )
 
     @contextmanager
-    def _tenure(self, application: Application, *, take_over: bool = False) -> Iterator[Tenure]:
+    def _tenure(
+        self, application: Application, *, take_over: bool = False, begins: bool = True
+    ) -> Iterator[Tenure]:
         world = self.world
         tenure = Tenure(
             world.clock,
@@ -233,7 +237,7 @@ class Embedded:
             margin=min(world.capabilities.write_horizon, self.ttl / 2),
         )
         locks = [platform.lock for platform in world.platforms if platform.lock is not None]
-        with tenure.hold(self.store, locks, application.key, self.owner, take_over=take_over):
+        with tenure.hold(self.store, locks, application.key, self.owner, take_over=take_over, begins=begins):
             yield tenure
 
     def _settle_what_crashed(self, application: Application, tenure: Tenure) -> Record | None:

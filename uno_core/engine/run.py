@@ -59,8 +59,10 @@ class Run:
         self._logger = logger
         self._lease = lease
         self._way_back = way_back
+        self._patience = 0.0 if way_back else PATIENCE
         self._recorded: dict[int, dict[Mark, Entry]] = {}
-        for entry in self._read():
+        # A way back is never replayed: what it restores may differ again since.
+        for entry in () if way_back else self._read():
             self._recorded.setdefault(entry.seq, {})[entry.mark] = entry
 
     def call(self, seq: int, op: str, arguments: Mapping[str, Json]) -> Json:
@@ -87,7 +89,12 @@ class Run:
         try:
             value = self._effects.perform(op, intent)  # type: ignore[arg-type]  # intents are mappings
         except (Breach, Aborted) as ended:
-            self._append(seq, Mark.RESULT, attempt, op, fp, error=_ended(ended))
+            # It goes back whether that can be written or not: nobody waits for the store with a bad release.
+            self._patience = 0.0
+            try:
+                self._append(seq, Mark.RESULT, attempt, op, fp, error=_ended(ended))
+            except StateError as problem:
+                self._logger.warning("what ended it goes unrecorded", op=op, problem=str(problem))
             raise
         except UnoError as problem:
             if problem.code not in AGAIN:
@@ -148,7 +155,7 @@ class Run:
 
     def _write(self, entry: Entry) -> None:
         """Write it; forward, a store that cannot be used is tried again for a while: it may be restarted."""
-        end = self._clock.monotonic() + (0.0 if self._way_back else PATIENCE)
+        end = self._clock.monotonic() + self._patience
         while True:
             try:
                 self._store.append(self._deployment, entry, lease=self._lease())

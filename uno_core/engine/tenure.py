@@ -54,18 +54,27 @@ class Tenure:
 
     @contextmanager
     def hold(
-        self, store: StateStore, others: Sequence[Lock], key: str, owner: Driver, *, take_over: bool = False
+        self,
+        store: StateStore,
+        others: Sequence[Lock],
+        key: str,
+        owner: Driver,
+        *,
+        take_over: bool = False,
+        begins: bool = True,
     ) -> Iterator[None]:
         """Hold the store's lease, then the platform's, as long as something is done.
 
-        Raises Locked, naming the owner, where somebody else has one, or has reserved the next turn.
+        Raises Locked, naming the owner, where somebody else has one, or, where a deployment `begins`,
+        has reserved the next turn.
         """
         try:
             for lock in (store, *others):
                 began = self.clock.monotonic()
                 lease = lock.acquire(key, owner, ttl=self.ttl, take_over=take_over)
                 self._held.append(Held(lock, lease, began + self.ttl))
-            refuse_reserved(store, key, owner)
+            if begins:
+                refuse_reserved(store, key, owner)
             self._keep()
             yield
         finally:
@@ -108,12 +117,13 @@ class Tenure:
     def _refuse_expired(self, held: Held, problem: UnoError) -> None:
         if held.lease.expires is None or self.clock.monotonic() < held.until - self.margin:
             return
-        raise LockLost(
+        self._lost = LockLost(
             "the lease may have expired: nothing more is written",
             found=f"it could not be renewed: {problem.message} ({problem.found})",
             expected=f"an answer within {self.ttl - self.margin:g} s",
             remedy="once the state store answers again, `uno resume` goes on",
-        ) from problem
+        )
+        raise self._lost from problem
 
     @protects("whoever lost the lock writes nothing more")
     def confirm(self) -> None:

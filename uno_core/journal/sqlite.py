@@ -88,7 +88,10 @@ class FileStore(StateStore):
 
     def renew(self, lease: Lease, *, ttl: float) -> Lease:  # noqa: ARG002 - nothing expires
         with self._database.guard:
-            self._check(lease)
+            try:
+                self._check(lease)
+            except sqlite3.Error as problem:
+                raise self._database.failed("read", problem) from problem
             if self._leases.get(lease.key) != lease:
                 raise LockLost(
                     "the lock of this application was given up: nothing more is written",
