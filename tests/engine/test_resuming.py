@@ -11,7 +11,9 @@ from uno_core import (
     ConfigError,
     DeploymentResult,
     Locked,
+    OnTimeout,
     Slot,
+    StateError,
     Status,
     SystemClock,
     Unanswered,
@@ -401,3 +403,78 @@ def test_a_call_that_hangs_is_left_to_itself():
     with pytest.raises(ZeroDivisionError):
         clock.within(5, lambda: 1 // 0)
     never.set()
+
+
+# What a reading as an enemy found
+
+
+def test_two_promotions_of_one_gate_open_no_other():
+    play = Play(gated)
+    play.stage.clock.later(20, lambda: (say(play, "promote"), say(play, "promote")))
+    play.stage.clock.later(400, lambda: say(play, "abort"))
+    assert play.stage.engine().deploy(play.order()).status is Status.ROLLED_BACK
+    shares = [split.get(Slot.GREEN, 0.0) for _, split in play.stage.platform.router.writes]
+    assert shares == [0.0, 10.0, 0.0]
+
+
+def test_after_a_wait_that_named_no_slot_a_fresh_verdict_is_asked_for_too():
+    def slotless(context):
+        context.deploy(Slot.GREEN, context.release, 4)
+        context.set_traffic(share(Slot.GREEN, 10))
+        context.wait(60, thresholds=ERRORS)
+        context.set_traffic(whole(Slot.GREEN))
+        context.promoted()
+        return DeploymentResult(True)
+
+    play = Play(slotless)
+
+    def die(event):
+        if event.kind == "split_written" and event.data["split"]["green"] == 10:
+            play.stage.clock.later(61, crash)
+
+    def crash():
+        raise Crash
+
+    play.stage.react = die
+    with pytest.raises(Crash):
+        play.stage.engine().deploy(play.order())
+    play.stage.react = lambda _: None
+    play.rates.rates[Slot.GREEN] = Figures(requests=100.0, errors=50.0)
+    play.stage.clock.sleep(7200)
+    assert play.resume().status is Status.ROLLED_BACK
+
+
+def test_a_verdict_waits_for_no_store():
+    play = Play()
+    stage = play.stage
+
+    def spoil():
+        play.rates.rates[Slot.GREEN] = Figures(requests=100.0, errors=50.0)
+
+        def refuse(*_, **__):
+            raise StateError("disk full")
+
+        stage.store.append = refuse
+
+    stage.clock.later(20, spoil)
+    outcome = stage.engine().deploy(play.order())
+    assert outcome.status is Status.ROLLED_BACK
+    assert "disk full" not in outcome.message
+    assert stage.platform.router.writes[-1][0] < play.began + 30
+
+
+def test_a_gate_promotes_by_its_timeout_only_on_a_verdict():
+    def timed(context):
+        context.deploy(Slot.GREEN, context.release, 4)
+        context.set_traffic(share(Slot.GREEN, 10))
+        context.wait(30, slot=Slot.GREEN, thresholds=ERRORS)
+        context.pause("look", timeout=300, on_timeout=OnTimeout.PROMOTE)
+        context.set_traffic(whole(Slot.GREEN))
+        context.promoted()
+        return DeploymentResult(True)
+
+    play = Play(timed)
+    play.stage.clock.later(50, play.rates.rates.clear)
+    outcome = play.stage.engine().deploy(play.order())
+    assert outcome.status is Status.ROLLED_BACK
+    assert "no evidence" in outcome.message
