@@ -5,13 +5,11 @@ import threading
 import pytest
 from attrs import evolve
 
-from tests.support.scripted import Scripted
+from tests.support.played import ERRORS, Play, canary
 from uno_core import (
-    Bounds,
     ConfigError,
     DeploymentResult,
     Locked,
-    OnTimeout,
     Slot,
     StateError,
     Status,
@@ -22,75 +20,10 @@ from uno_core import (
     whole,
 )
 from uno_core.contracts.metrics import Figures
-from uno_core.engine.attention import Ears
-from uno_core.engine.embedded import Embedded
 from uno_core.errors import Nondeterminism
-from uno_core.journal.lock import this_process
 from uno_core.journal.memory import MemoryStore
 from uno_core.simulation.faults import Crash
-from uno_core.simulation.stage import NOBODY, FiguresNow, Stage
-from uno_core.simulation.subject import Harsh
-
-ERRORS = {"error_rate": Bounds(max=0.05)}
-
-
-def canary(context):
-    context.deploy(Slot.GREEN, context.release, 4)
-    context.set_traffic(share(Slot.GREEN, 10))
-    context.wait(60, slot=Slot.GREEN, thresholds=ERRORS)
-    context.set_traffic(whole(Slot.GREEN))
-    context.promoted()
-    return DeploymentResult(True)
-
-
-class Play:
-    """A deployment whose driver can be killed at a time, and resumed at another."""
-
-    def __init__(self, script=canary, **more):
-        self.script = script
-        self.rates = None
-        self.stage = Stage(willing=False, judge=Harsh(), **more)
-        self.rates = FiguresNow(self.stage.clock)
-        self.rates.rates = {slot: Figures(requests=100.0) for slot in Slot}
-        self.stage.provider = self.rates
-        self.stage.live("v1")
-        self.began = self.stage.clock.monotonic()
-
-    def order(self):
-        return self.stage.order(Scripted(self.script), "v2")
-
-    def killed_at(self, seconds):
-        """Deploy, and die so many seconds after the first share was in force."""
-
-        def die():
-            raise Crash
-
-        def react(event):
-            if event.kind == "split":
-                self.stage.react = lambda _: None
-                self.at_split = event.at
-                self.stage.clock.later(seconds, die)
-
-        self.stage.react = react
-        with pytest.raises(Crash):
-            self.stage.engine().deploy(self.order())
-        return self
-
-    @property
-    def id(self):
-        return self.stage.store.list(limit=1)[0].id
-
-    def until(self, seconds):
-        """Let time pass until so many seconds after the first share."""
-        self.stage.clock.sleep(self.at_split + seconds - self.stage.clock.monotonic())
-        return self
-
-    def resume(self, **more):
-        return self.stage.engine().resume(self.order(), self.id, **more)
-
-    def switched_at(self):
-        """Seconds from the first share to the last write of the split."""
-        return self.stage.platform.router.writes[-1][0] - self.at_split
+from uno_core.simulation.stage import NOBODY
 
 
 def test_what_is_left_of_a_wait_is_waited():
@@ -243,126 +176,6 @@ def test_what_was_promoted_before_the_crash_ends_as_a_success():
     assert not play.stage.world.observe().slot(Slot.BLUE).instances
 
 
-# Words
-
-
-def say(play, kind, **payload):
-    return play.stage.store.signal(play.id, kind, payload, by="ann", at=play.stage.clock.now())
-
-
-def answers(play):
-    return {s.kind: s.answer for s in play.stage.store.signals(play.id, unanswered=False)}
-
-
-def test_a_pause_holds_before_the_next_effect_and_a_resume_lets_it_go_on():
-    play = Play()
-    play.stage.clock.later(20, lambda: say(play, "pause"))
-    play.stage.clock.later(300, lambda: say(play, "resume"))
-    outcome = play.stage.engine().deploy(play.order())
-    assert outcome.status is Status.SUCCESSFUL
-    assert play.stage.platform.router.writes[-1][0] >= play.began + 300
-    assert answers(play)["pause"].startswith("holds before its next effect, until ")
-    assert answers(play)["resume"] == "goes on"
-
-
-def test_a_deployment_that_is_held_is_watched():
-    play = Play()
-    play.stage.clock.later(20, lambda: say(play, "pause"))
-
-    def spoil():
-        play.rates.rates[Slot.GREEN] = Figures(requests=100.0, errors=90.0)
-
-    play.stage.clock.later(200, spoil)
-    outcome = play.stage.engine().deploy(play.order())
-    assert outcome.status is Status.ROLLED_BACK
-    assert play.stage.clock.monotonic() < 250
-
-
-def test_nobody_comes_back_to_what_is_held():
-    play = Play()
-    play.stage.clock.later(20, lambda: say(play, "pause", timeout=100))
-    outcome = play.stage.engine().deploy(play.order())
-    assert outcome.status is Status.ROLLED_BACK
-    assert "nobody came back" in outcome.message
-
-
-def test_an_abort_that_holds_leaves_everything_where_it_is():
-    play = Play()
-    play.stage.clock.later(20, lambda: say(play, "abort", hold=True))
-    outcome = play.stage.engine().deploy(play.order())
-    assert (outcome.status, outcome.exit_code) == (Status.STOPPED, 1)
-    assert play.stage.world.observe().split[Slot.GREEN] == 10
-    back = play.stage.engine().rollback(play.order(), play.id, "asked for")
-    assert back.status is Status.ROLLED_BACK
-
-
-def gated(context):
-    context.deploy(Slot.GREEN, context.release, 4)
-    for percent in (10, 50, 100):
-        context.pause(f"before {percent} %")
-        context.set_traffic(share(Slot.GREEN, percent))
-    context.promoted()
-    return DeploymentResult(True)
-
-
-def test_one_promotion_can_pass_all_gates_also_of_a_later_driver():
-    play = Play(gated)
-    play.stage.clock.later(20, lambda: say(play, "promote", full=True))
-
-    def die(event):
-        if event.kind == "split":
-            raise Crash
-
-    play.stage.react = die
-    with pytest.raises(Crash):
-        play.stage.engine().deploy(play.order())
-    play.stage.react = lambda _: None
-    assert play.resume().status is Status.SUCCESSFUL
-
-
-def test_a_pipeline_leaves_at_a_gate_and_a_promotion_goes_on_from_there():
-    play = Play(gated)
-    stage = play.stage
-    impatient = Embedded(store=stage.store, world=stage.world, owner=NOBODY, hearing=Ears.passing)
-    outcome = impatient.deploy(play.order())
-    assert (outcome.status, outcome.exit_code) == (Status.PAUSED, 6)
-    assert stage.store.holder("shop-test") is None
-    say(play, "promote", full=True)
-    assert play.resume().status is Status.SUCCESSFUL
-
-
-def test_a_gate_that_was_left_takes_its_timeout_also_where_nobody_waits():
-    play = Play(gated)
-    stage = play.stage
-    impatient = Embedded(store=stage.store, world=stage.world, owner=NOBODY, hearing=Ears.passing)
-    assert impatient.deploy(play.order()).exit_code == 6
-    assert impatient.resume(play.order(), play.id).exit_code == 6
-    stage.clock.sleep(90000)
-    assert impatient.resume(play.order(), play.id).status is Status.ROLLED_BACK
-
-
-def test_an_abort_that_was_left_while_nobody_drove_is_heard():
-    play = Play().killed_at(10)
-    say(play, "abort", reason="not today")
-    outcome = play.until(20).resume()
-    assert outcome.status is Status.ROLLED_BACK
-    assert answers(play)["abort"] == "going back"
-
-
-def test_a_lease_that_expired_ends_the_driver_and_nothing_more_is_written():
-    play = Play()
-    stage = play.stage
-    stage.store = MemoryStore(stage.clock)  # leases that expire, and nobody who renews them meanwhile
-    engine = Embedded(store=stage.store, world=stage.world, owner=NOBODY, listener=stage._hear)
-    outcome = engine.deploy(play.order())
-    assert (outcome.status, outcome.exit_code) == (Status.LOST, 5)
-    assert stage.world.observe().split[Slot.GREEN] == 10
-
-
-def test_a_driver_knows_its_own_birth():
-    assert this_process().born
-
-
 # Locks
 
 
@@ -406,15 +219,6 @@ def test_a_call_that_hangs_is_left_to_itself():
 
 
 # What a reading as an enemy found
-
-
-def test_two_promotions_of_one_gate_open_no_other():
-    play = Play(gated)
-    play.stage.clock.later(20, lambda: (say(play, "promote"), say(play, "promote")))
-    play.stage.clock.later(400, lambda: say(play, "abort"))
-    assert play.stage.engine().deploy(play.order()).status is Status.ROLLED_BACK
-    shares = [split.get(Slot.GREEN, 0.0) for _, split in play.stage.platform.router.writes]
-    assert shares == [0.0, 10.0, 0.0]
 
 
 def test_after_a_wait_that_named_no_slot_a_fresh_verdict_is_asked_for_too():
@@ -461,20 +265,3 @@ def test_a_verdict_waits_for_no_store():
     assert outcome.status is Status.ROLLED_BACK
     assert "disk full" not in outcome.message
     assert stage.platform.router.writes[-1][0] < play.began + 30
-
-
-def test_a_gate_promotes_by_its_timeout_only_on_a_verdict():
-    def timed(context):
-        context.deploy(Slot.GREEN, context.release, 4)
-        context.set_traffic(share(Slot.GREEN, 10))
-        context.wait(30, slot=Slot.GREEN, thresholds=ERRORS)
-        context.pause("look", timeout=300, on_timeout=OnTimeout.PROMOTE)
-        context.set_traffic(whole(Slot.GREEN))
-        context.promoted()
-        return DeploymentResult(True)
-
-    play = Play(timed)
-    play.stage.clock.later(50, play.rates.rates.clear)
-    outcome = play.stage.engine().deploy(play.order())
-    assert outcome.status is Status.ROLLED_BACK
-    assert "no evidence" in outcome.message
