@@ -144,3 +144,22 @@ def test_a_gate_promotes_by_its_timeout_only_on_a_verdict():
     outcome = play.stage.engine().deploy(play.order())
     assert outcome.status is Status.ROLLED_BACK
     assert "no evidence" in outcome.message
+
+
+def test_a_promotion_whose_driver_died_before_it_answered_opens_no_other_gate():
+    play = Play(gated)
+    store = play.stage.store
+    play.stage.clock.later(20, lambda: say(play, "promote"))
+    answer = store.answer
+
+    def die(*_):
+        raise Crash
+
+    store.answer = die
+    with pytest.raises(Crash):
+        play.stage.engine().deploy(play.order())
+    store.answer = answer
+    play.stage.clock.later(400, lambda: say(play, "abort"))
+    assert play.resume().status is Status.ROLLED_BACK
+    shares = [split.get(Slot.GREEN, 0.0) for _, split in play.stage.platform.router.writes]
+    assert shares == [0.0, 10.0, 0.0]

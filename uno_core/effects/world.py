@@ -68,6 +68,9 @@ class Attention(Protocol):
     def recorded(self) -> None:
         """What was decided stands in the journal."""
 
+    def passed(self, at: datetime) -> None:
+        """A gate was passed then: promotions of before meant that one, and no later gate."""
+
 
 PATIENCE = 120.0
 """Seconds of a single reading, where the platform asks for fewer calls, or cannot be reached."""

@@ -161,6 +161,12 @@ class Ears:
         for signal in decided:
             self._answer(signal, "promoted")
 
+    def passed(self, at: datetime) -> None:
+        """A gate was passed then: promotions of before meant that one, and no later gate."""
+        for signal in self._signals():
+            if signal.kind == "promote" and signal.at <= at:
+                self._answer(signal, "promoted")
+
     def _answer(self, signal: Signal, text: str) -> None:
         """Say what came of a word; where the store is away it is heard and answered again later."""
         try:

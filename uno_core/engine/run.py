@@ -76,10 +76,7 @@ class Run:
         if begun is not None:
             self._effects.begin(op, begun.value)  # type: ignore[arg-type]  # intents are mappings
         if begun is not None and result is not None:
-            if result.error is not None:
-                raise _again(result.error)
-            self._effects.finish(op, begun.value, result.value)  # type: ignore[arg-type]
-            return result.value
+            return self._replayed(op, begun, result)
         self._effects.before(op)
         attempt = begun.attempt + (op not in QUIET) if begun else 1
         # A wait that was begun before keeps the end that it had then.
@@ -113,6 +110,15 @@ class Run:
         self._append(seq, Mark.RESULT, attempt, op, fp, value=value)
         self._effects.attention.recorded()
         return value
+
+    def _replayed(self, op: str, begun: Entry, result: Entry) -> Json:
+        """What is recorded, once more: returned, or raised."""
+        if result.error is not None:
+            raise _again(result.error)
+        self._effects.finish(op, begun.value, result.value)  # type: ignore[arg-type]  # intents are mappings
+        if op == "pause":
+            self._effects.attention.passed(result.at)
+        return result.value
 
     def _read(self) -> Sequence[Entry]:
         try:
