@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
@@ -10,7 +10,7 @@ from attrs import field, frozen
 from uno_core.config.nodes import Scalar, Table, merged
 from uno_core.config.options import option
 from uno_core.config.wanted import Wanted
-from uno_core.model import Application, Kind
+from uno_core.model import Application, Kind, Secret
 
 KINDS: Mapping[str, Kind] = {
     "prod": Kind.PRODUCTION,
@@ -26,21 +26,81 @@ KINDS: Mapping[str, Kind] = {
 CHOICES = ("platform", "traffic", "state", "engine", "health", "metrics", "judge")
 """The sections that name a plugin and carry its options."""
 
-LATER = (
-    "hooks",
-    "companions",
-    "notify",
-    "rollback",
-    "on_interrupt",
-    "lock_timeout",
-    "require_digest",
-)
+LATER = ("notify",)
 """Sections that are described but not built yet: refused, since ignoring them would hurt."""
+
+PHASES = ("before_deploy", "before_traffic", "after_traffic", "before_finish")
+"""The moments on the way forward at which a hook may run, in their order."""
+
+
+@frozen(kw_only=True)
+class Hook:
+    """A command of the user's that runs at one moment of a deployment, at least once."""
+
+    run: Sequence[str] = option(help="the command, as a list: [./migrate.sh, --all]")
+    timeout: float = option(default=600.0, unit="s", gt=0, help="how long it may take; then it is ended")
+    on_failure: str = option(
+        default="rollback",
+        choices=("rollback", "continue"),
+        help="whether its failure takes the application back, or is only told",
+    )
+    env: Mapping[str, str | Secret] = option(
+        factory=dict, help="more environment variables; a secret as ${ENV_VAR} or {file: path}"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if not self.run or not self.run[0]:
+            raise ValueError("a command: run: [./migrate.sh]")
+
+
+@frozen(kw_only=True)
+class Hooks:
+    """The hooks of a deployment, by the moment at which they run."""
+
+    before_deploy: Hook | None = option(default=None, help="before anything is started")
+    before_traffic: Hook | None = option(
+        default=None, help="before the first request goes to the new release"
+    )
+    after_traffic: Hook | None = option(default=None, help="once the new release has all of the traffic")
+    before_finish: Hook | None = option(
+        default=None, help="before the success is recorded: the last that can still take it back"
+    )
+    on_rollback: Hook | None = option(
+        default=None, help="after the traffic is back; its failure is only told"
+    )
+
+
+@frozen(kw_only=True)
+class Back:
+    """What is allowed of the way back."""
+
+    forbid_after: str | None = option(
+        default=None,
+        choices=PHASES,
+        help="the hook after which nothing is taken back: uno holds where it is and calls a person",
+    )
 
 
 @frozen(kw_only=True)
 class Settings:
     """What stands at the top of the document and belongs to no plugin."""
+
+    hooks: Hooks = option(factory=Hooks, help="commands that run at certain moments of a deployment")
+    rollback: Back = option(factory=Back, help="what is allowed of the way back")
+    companions: Sequence[str] = option(
+        default=(), help="what else gets the same release, after promotion, and is put back on rollback"
+    )
+    on_interrupt: str = option(
+        default="rollback",
+        choices=("rollback", "hold"),
+        help="what a signal does where nobody sits at a terminal: take the traffic back, or hold resumable",
+    )
+    lock_timeout: float = option(
+        default=0.0, unit="s", ge=0, help="how long a deployment waits for another one to end"
+    )
+    require_digest: bool = option(
+        default=False, help="refuse an image that is known by its tag alone and not by its digest"
+    )
 
     evidence_timeout: float = option(
         default=1800.0,
