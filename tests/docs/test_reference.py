@@ -22,7 +22,7 @@ from uno_core import (
 )
 from uno_core.builtin import ThresholdOptions
 from uno_core.cli.group import VERBS
-from uno_core.config.document import Settings
+from uno_core.config.document import Back, Hook, Hooks, Settings
 from uno_core.config.options import spec_of
 from uno_core.config.structure import fields_of
 from uno_core.config.values import write_duration
@@ -53,7 +53,8 @@ def declared():
         ),
     )
     yield "metrics", ThresholdOptions
-    yield "configuration", Settings
+    for cls in (Settings, Hook, Back):
+        yield "configuration", cls
 
 
 def options():
@@ -114,6 +115,11 @@ def test_every_key_of_the_configuration_stands_on_its_page(page):
     text = page("configuration")
     missing = [key for key in _ROOT if f"| `{key}` |" not in text]
     assert not missing
+
+
+def test_every_moment_of_a_hook_stands_on_its_page(page):
+    text = page("configuration")
+    assert not [moment for moment in fields_of(Hooks) if f"| `{moment}` |" not in text]
 
 
 def test_every_hook_stands_on_the_page_for_authors(page):
