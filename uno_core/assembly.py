@@ -31,6 +31,7 @@ from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
+from uno_core.effects.commands import System
 from uno_core.effects.world import Policy, World
 from uno_core.errors import ConfigError, Unsupported
 from uno_core.model import Bounds, Slot
@@ -191,6 +192,8 @@ class Assembly:
             capabilities=capabilities,
             clock=self.clock,
             logger=self.logger,
+            companions=self.platform.companions,
+            commands=System(self.services.secrets, config_folder(self.config)),
             checks=self.check,
             look=self._look,
             policy=Policy(
@@ -301,6 +304,11 @@ class Assembly:
             self.platform.close()
         if "store" in made:
             self.store.close()
+
+
+def config_folder(config: Config) -> Path | None:
+    """The folder that relative commands are meant from; None where there is no file."""
+    return config.file.absolute().parent if config.file else None
 
 
 def _half(half: Any, info: PlatformInfo, what: str) -> Any:

@@ -136,6 +136,7 @@ class Records(Targeting):
             strategy=self.registry.strategy(info, options, self.logger),
             options=options,
             release=from_json(record.params["release"], Release),
+            **_beside(record),
         )
 
     def _plain(self, record: Record) -> Target:
@@ -147,6 +148,7 @@ class Records(Targeting):
             strategy=Restoring(record.strategy, self.logger),
             options=record.params["options"],
             release=from_json(record.params["release"], Release),
+            **_beside(record),
         )
 
     def _recorded_options(self, info: StrategyInfo, record: Record) -> Any:
@@ -154,6 +156,12 @@ class Records(Targeting):
         declared = self.registry.options(info)
         written: Any = record.params["options"]
         return written if declared is None else from_json(written, declared)
+
+
+def _beside(record: Record) -> Mapping[str, Any]:
+    """The hooks and companions that the deployment was begun with, whatever is configured today."""
+    names = ("hooks", "forbid_after", "companions")
+    return {name: record.params[name] for name in names if name in record.params}
 
 
 def check_same_plugins(record: Record, now: Mapping[str, str]) -> None:

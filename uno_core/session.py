@@ -21,7 +21,7 @@ from uno_core.journal.lock import describe, this_process, who
 from uno_core.model import Json, Slot, Snapshot, Status
 from uno_core.planning import Agreed, Plan, UnderWay, already, plan, refused, seen
 from uno_core.records import Records, check_same_plugins
-from uno_core.targeting import Target
+from uno_core.targeting import Target, beside
 
 ANSWER = 5.0
 """Seconds that a driver has to answer before it is said not to."""
@@ -69,6 +69,7 @@ class Session(Records):
             capabilities=self.world.capabilities,
             policy=self.world.policy,
             made_from={**self._basis(target), "world": seen(snapshot)},
+            beside=beside(target),
             **more,
         )
 

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from uno_core.assembly import Assembly
 from uno_core.config import sections
+from uno_core.config.document import Hooks
 from uno_core.config.mistakes import nearest
 from uno_core.contracts.engine import Order
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.errors import ConfigError
-from uno_core.model import Bounds, Json, Release
+from uno_core.model import Bounds, Json, Release, Secret
 from uno_core.planning import Agreed, Choice, basis, choose
 from uno_core.wire import to_json
 
@@ -28,6 +29,9 @@ class Target:
     strategy: DeploymentStrategy[Any]
     options: Any
     release: Release
+    hooks: Mapping[str, Mapping[str, Json]] = field(factory=dict)
+    forbid_after: str = ""
+    companions: Sequence[str] = ()
 
 
 @define(slots=False)
@@ -55,7 +59,29 @@ class Targeting(Assembly):
         self.check(None)
         strategy = self.registry.strategy(choice.info, options, self.logger)
         release = self.world.workload.resolve(Release(version, wanted.image))
-        return Target(choice=choice, strategy=strategy, options=options, release=release)
+        settings = self.config.settings
+        self._check_companions(settings.companions)
+        return Target(
+            choice=choice,
+            strategy=strategy,
+            options=options,
+            release=release,
+            hooks=hooks(settings.hooks),
+            forbid_after=settings.rollback.forbid_after or "",
+            companions=settings.companions,
+        )
+
+    def _check_companions(self, names: Sequence[str]) -> None:
+        """One that does not exist is found before anything is touched."""
+        if names and self.platform.companions is None:
+            raise ConfigError(
+                f"the platform {self.platform_info.name} has no companions",
+                found=", ".join(names),
+                where=self.config.where("companions"),
+                remedy="take `companions` out, or deploy them as applications of their own",
+            )
+        for name in names:
+            self.platform.companions.observe(name)  # type: ignore[union-attr]  # checked above
 
     def choose(self) -> Choice:
         """The strategy, and why it is this one."""
@@ -127,6 +153,8 @@ class Targeting(Assembly):
             yield "no health check is configured: an instance counts as healthy when it is ready"
         if target.choice.info.outage:
             yield "an outage: the old release stops before the new one starts"
+        if target.forbid_after:
+            yield f"once {target.forbid_after} has begun nothing is taken back: it holds and calls a person"
 
     def _basis(self, target: Target) -> Mapping[str, Json]:
         return basis(
@@ -134,6 +162,7 @@ class Targeting(Assembly):
             release=target.release,
             strategy=target.choice.info.name,
             options=written(target.options),
+            beside=beside(target),
             plugins=self._plugins(target.choice.info),
         )
 
@@ -148,6 +177,7 @@ class Targeting(Assembly):
             outage=target.choice.info.outage,
             plugins=self._plugins(target.choice.info),
             reason=reason,
+            **beside(target),
         )
 
     def _plugins(self, strategy: StrategyInfo) -> Mapping[str, str]:
@@ -157,6 +187,26 @@ class Targeting(Assembly):
         versions = {info.name: self.registry.provider(info) for info in infos}
         # Of a strategy its very code counts: a resume asks it again what it asked before.
         return {**versions, f"code of {strategy.name}": self.registry.code(strategy)}
+
+
+def beside(target: Target) -> Mapping[str, Any]:
+    """What goes beside the strategy, as an order takes it."""
+    return {"hooks": target.hooks, "forbid_after": target.forbid_after, "companions": target.companions}
+
+
+def hooks(declared: Hooks) -> Mapping[str, Mapping[str, Json]]:
+    """The configured hooks as JSON: of a secret only its reference."""
+    return {
+        phase: {
+            "run": list(hook.run),
+            "timeout": hook.timeout,
+            "on_failure": hook.on_failure,
+            "env": {name: text for name, text in hook.env.items() if isinstance(text, str)},
+            "secrets": {name: s.reference for name, s in hook.env.items() if isinstance(s, Secret)},
+        }
+        for phase, hook in attrs.asdict(declared, recurse=False).items()
+        if hook is not None
+    }
 
 
 def written(options: Any) -> Mapping[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -140,6 +141,10 @@ def _asked(intent: Entry) -> str:
             return f"empty {a['slot']} {wording.lasting(float(a['after']))} later"
         case "call":
             return f"call {a['method']}"
+        case "hook":
+            return f"hook {a['phase']}: {shlex.join(a['run'])}" if a["run"] else f"so far: {a['phase']}"
+        case "companions":
+            return f"companions: {', '.join(a['names'])}"
         case _:
             return _PLAIN.get(intent.op, intent.op)
 
@@ -150,6 +155,8 @@ _PLAIN = {
     "promoted": "verify that the release serves: a success from here on",
     "verify": "verify that the release serves",
     "put_traffic_back": "put the traffic back",
+    "note_companions": "note what the companions run",
+    "companions_back": "put the companions back",
     "restore": "restore what was there before",
 }
 
@@ -163,6 +170,10 @@ def _came(intent: Entry, result: Entry | None) -> str:
     value: Any = result.value
     if not isinstance(value, Mapping):
         return ""
+    if intent.op in ("companions", "companions_back") and value.get("failed"):
+        return ": " + "; ".join(f"{name}: {why}" for name, why in value["failed"].items())
+    if intent.op == "hook":
+        return f": {value['failed']}" if "failed" in value else ""
     if "findings" in value:
         return f": {wording.evidence(value)}"
     if intent.op == "check_health":

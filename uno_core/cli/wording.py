@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -133,6 +134,22 @@ def _retire(d: Any) -> str:
     return f"{d['slot']} is emptied at {clock(d['at'])}{who}"
 
 
+def _hook(d: Any) -> str:
+    if d["state"] == "failed":
+        return first_line(d["problem"]) + (", and it goes on all the same" if d["goes_on"] else "")
+    said = d.get("said", "").rpartition("\n")[2]
+    told = {
+        "left": "one that a driver before started still runs: it is waited for",
+        "started": shlex.join(d.get("run", [])),
+        "done": f"done{': ' if said else ''}{said}",
+    }
+    return f"hook {d['phase']}: {told[d['state']]}" if d["state"] in told else ""
+
+
+def _companion(d: Any) -> str:
+    return f"companion {d['name']}: {first_line(d.get('problem', d['state']))}"
+
+
 _LINES: Mapping[str, Callable[[Any], str]] = {
     "started": lambda d: f"{d['id']}: deploying {d['version']} by {d['strategy']}",
     "resumed": lambda d: f"{d['id']}: going on with {d['version']} by {d['strategy']}",
@@ -149,6 +166,8 @@ _LINES: Mapping[str, Callable[[Any], str]] = {
     "continued": lambda d: (
         "goes on" if d["by"] == "resume" else f"goes on, promoted by {d['by'] or 'nobody'}"
     ),
+    "hook": _hook,
+    "companion": _companion,
     "call": lambda d: f"calling {d['method']}",
     "promoted": lambda d: f"promoted: {d['release']} serves",
     "retire": _retire,

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from uno_core.config.nodes import Scalar, Table, merged
 from uno_core.config.options import option
 from uno_core.config.wanted import Wanted
+from uno_core.contracts.engine import PHASES
 from uno_core.model import Application, Kind, Secret
 
 KINDS: Mapping[str, Kind] = {
@@ -28,9 +29,6 @@ CHOICES = ("platform", "traffic", "state", "engine", "health", "metrics", "judge
 
 LATER = ("notify",)
 """Sections that are described but not built yet: refused, since ignoring them would hurt."""
-
-PHASES = ("before_deploy", "before_traffic", "after_traffic", "before_finish")
-"""The moments on the way forward at which a hook may run, in their order."""
 
 
 @frozen(kw_only=True)

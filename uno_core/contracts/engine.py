@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,13 @@ def nobody(_kind: str, _data: Mapping[str, Json]) -> None:
     """Nobody listens."""
 
 
+PHASES = ("before_deploy", "before_traffic", "after_traffic", "before_finish")
+"""The moments on the way forward at which a hook may run, in their order."""
+
+ON_ROLLBACK = "on_rollback"
+"""The moment on the way back."""
+
+
 @frozen(kw_only=True)
 class Order:
     """One deployment to be made.
@@ -27,6 +34,10 @@ class Order:
     options: what the strategy's context holds; written: the same as JSON, for the journal.
     outage: the strategy declared that it may leave nothing ready. stable: the slot that is to count as
     live where the world is not settled; the traffic goes there first.
+
+    hooks: by the moment at which it runs, a command of the user's as JSON (`run`, `timeout`,
+    `on_failure`, `env`, and `secrets`, references only). forbid_after: the moment after which nothing
+    is taken back. companions: what else gets the release, after promotion.
     """
 
     application: Application
@@ -39,6 +50,9 @@ class Order:
     plugins: Mapping[str, str] = field(factory=dict)
     reason: str = ""
     stable: Slot | None = None
+    hooks: Mapping[str, Mapping[str, Json]] = field(factory=dict)
+    forbid_after: str = ""
+    companions: Sequence[str] = ()
 
 
 @frozen(kw_only=True)

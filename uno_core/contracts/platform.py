@@ -136,12 +136,39 @@ class Capabilities:
         return self.granularity < 100.0
 
 
+@frozen(kw_only=True)
+class CompanionState:
+    """What a companion runs now. captured: opaque JSON that `restore` takes back unchanged."""
+
+    release: Release | None
+    ready: bool
+    reason: str = ""
+    captured: Json = None
+
+
+class Companions(Protocol):
+    """What gets the application's release beside its slots: workers, schedulers, jobs (`companions:`).
+
+    Idempotent, and returns at once, as a workload does; raises UnoErrors only.
+    """
+
+    def observe(self, name: str) -> CompanionState:
+        """What it runs now. Raises ConfigError where there is no such companion, naming those there are."""
+
+    def update(self, name: str, release: Release) -> None:
+        """Ask it to run the release."""
+
+    def restore(self, name: str, captured: Json) -> None:
+        """Ask it to run what was captured."""
+
+
 class Platform(ABC, Generic[O]):
     """Both halves, or one of them where the other half comes from another platform."""
 
     workload: Workload | None = None
     router: Router | None = None
     lock: Lock | None = None
+    companions: Companions | None = None
 
     def __init__(self, options: O, services: Services) -> None:
         """Keep both; do no I/O."""

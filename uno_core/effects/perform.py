@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
+from uno_core.effects.beside import Beside
 from uno_core.effects.drift import check_drift
 from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
@@ -15,7 +16,7 @@ from uno_core.effects.serving import not_serving
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
 from uno_core.effects.world import Attention, Tell, World
-from uno_core.errors import Aborted, HookFailed, LockLost, NotServing, Refused, UnoError
+from uno_core.errors import Aborted, LockLost, NotServing, Refused, UnoError
 from uno_core.model import (
     Analysis,
     Bounds,
@@ -36,8 +37,12 @@ LONGEST_REHEARSAL = 10_000
 """Calls after which a plan gives up on a strategy, that waits for an answer of its own for instance."""
 
 
-HELD = frozenset({"converge", "set_traffic", "call", "promoted"})
+HELD = frozenset({"converge", "set_traffic", "call", "promoted", "hook"})
 """What does not begin while a person wants the deployment to hold."""
+
+
+CHANGES = frozenset({"converge", "set_traffic", "call", "retire", "hook", "companions"})
+"""What may have changed the world, or something beside it."""
 
 
 def _forget(_memo: Json) -> None:
@@ -54,7 +59,8 @@ class Effects:
     is the reason of this way back. stands: the captured slot is as it was, as far as the journal
     knows. way_back: the run overrides whatever else is routed. resumed: another driver began this
     run. found: what was routed when the deployment began. memo: what is kept of a wait's evidence, by
-    `remember`.
+    `remember`. told: what hooks are told of the deployment. left: the hook that a driver before left
+    running.
     """
 
     world: World
@@ -71,6 +77,8 @@ class Effects:
     reassert: bool = False
     found: Split = field(factory=dict)
     memo: Json = None
+    told: Mapping[str, str] = field(factory=dict)
+    left: Json = None
     remember: Callable[[Json], None] = _forget
     changed: bool = field(init=False, default=False)
     promoted: bool = field(init=False, default=False)
@@ -85,6 +93,16 @@ class Effects:
     def __attrs_post_init__(self) -> None:
         self._confirmed = self.initial.split
         self._asked = [self.found]
+        beside = Beside(
+            world=self.world,
+            attention=self.attention,
+            tell=self.tell,
+            strategy=self.strategy,
+            release=self.release,
+            told=self.told,
+            left=self.left,
+            watching=self._last_watch if not self.way_back else lambda: None,
+        )
         self._operations = {
             "observe": self._observe,
             "now": lambda _: self.world.clock.now().isoformat(),
@@ -97,10 +115,10 @@ class Effects:
             "pause": self._pause,
             "promoted": self._promoted,
             "retire": self._retire,
-            "call": self._call,
             "put_traffic_back": self._put_traffic_back,
             "restore": self._restore,
             "verify": self._verify,
+            **beside.operations,
         }
 
     def before(self, op: str) -> None:
@@ -130,7 +148,7 @@ class Effects:
 
     def begin(self, op: str, intent: Arguments) -> None:
         """Remember that a call was begun; told of recorded ones too."""
-        if op in ("converge", "set_traffic", "call", "retire"):
+        if op in CHANGES:
             self.changed = True
         if op == "set_traffic":
             self._asked.append(_split(intent))
@@ -349,22 +367,6 @@ class Effects:
         at = self._until(after)
         self.tell("retire", {"slot": slot.value, "after": after, "at": at, "by_platform": done})
         return {"slot": slot.value, "at": at, "done": done}
-
-    def _call(self, a: Arguments) -> Json:
-        self.tell("call", {"method": a["method"]})
-        if self.world.dry:
-            return None
-        method = getattr(self.strategy, a["method"])
-        try:
-            answer: Json = method(**a["arguments"])
-        except UnoError:
-            raise
-        except Exception as problem:
-            raise HookFailed(
-                f"{type(self.strategy).__name__}.{a['method']} failed",
-                found=f"{type(problem).__name__}: {problem}",
-            ) from problem
-        return answer
 
     def _put_traffic_back(self, _: Arguments) -> Json:
         split = put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)

@@ -277,7 +277,7 @@ def pause(
         if decision := attention.decision():
             return decision
         attention.check()
-        analysis = _look(tell, watch, until)
+        analysis = look(tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             if on_timeout is OnTimeout.ROLLBACK:
@@ -301,7 +301,7 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
             told, watch = True, watching()
             tell("paused", {"reason": "held", "until": until.isoformat(), "on_timeout": "rollback"})
         attention.check()
-        _look(tell, watch, until)
+        look(tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             raise Aborted("it was held, and nobody came back to it in time")
@@ -311,7 +311,7 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
         tell("continued", {"by": "resume"})
 
 
-def _look(tell: Tell, watch: Watch | None, until: datetime) -> Analysis | None:
+def look(tell: Tell, watch: Watch | None, until: datetime) -> Analysis | None:
     """One look while people are waited for; None where nothing is watched. Raises Breach on a FAIL."""
     if watch is None:
         return None

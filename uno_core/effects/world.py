@@ -13,8 +13,9 @@ from attrs import field, frozen
 from uno_core.analysis.evidence import Evidence
 from uno_core.clock import Clock
 from uno_core.contracts.health import HealthCheck
-from uno_core.contracts.platform import Capabilities, Platform, Router, Workload
+from uno_core.contracts.platform import Capabilities, Companions, Platform, Router, Workload
 from uno_core.contracts.services import Logger
+from uno_core.effects.commands import Commands, Nowhere
 from uno_core.effects.ledger import Ledger
 from uno_core.errors import PluginError, Throttled, Unanswered, UnoError
 from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, Snapshot, Split
@@ -164,6 +165,8 @@ class World:
     checks: Callable[[str | None], HealthCheck | None]
     look: Looker
     policy: Policy = field(factory=Policy)
+    companions: Companions | None = None
+    commands: Commands = field(factory=Nowhere)
     dry: bool = False
     fence: Callable[[], None] = _unfenced
     ledger: Ledger = field(factory=Ledger)
@@ -190,6 +193,16 @@ class World:
         if self.capabilities.marks:
             self.fence()
             self.router.mark(value)  # type: ignore[attr-defined]  # declared: Marking
+
+    def accompany(self, name: str, release: Release) -> None:
+        """Ask a companion for the release."""
+        self.fence()
+        self.companions.update(name, release)  # type: ignore[union-attr]  # noted before, or refused
+
+    def unaccompany(self, name: str, captured: Json) -> None:
+        """Put a companion back."""
+        self.fence()
+        self.companions.restore(name, captured)  # type: ignore[union-attr]  # noted before, or refused
 
     @contextmanager
     def _sending(self, place: str, value: Any) -> Iterator[None]:

@@ -19,6 +19,9 @@ HOLD = 86400.0
 HOLDS = "holds"
 """How the answer to a pause begins that is met."""
 
+INTERRUPTED = 143
+"""The exit code of a driver that was interrupted, and may not go back."""
+
 AT_A_GATE = 6
 """The exit code of a command that does not wait at a gate."""
 
@@ -39,6 +42,7 @@ class Ears:
         self._interrupted = threading.Event()
         self._why = ""
         self._leaves: int | None = None
+        self._forbidden = ""
         self._returning = False
         self._promoted = False
         self._held: Signal | None = None
@@ -66,6 +70,10 @@ class Ears:
         """Ask this process to stop before the next effect; the deployment stays resumable."""
         self._leaves = exit_code
         self.interrupt(reason)
+
+    def forbid(self, why: str) -> None:
+        """From now on an interruption leaves it where it is: going back would hurt."""
+        self._forbidden = why
 
     def returning(self) -> None:
         """The way back has begun: nothing turns it around any more."""
@@ -97,6 +105,8 @@ class Ears:
         if self._interrupted.is_set() and not self._promoted:
             if self._leaves is not None:
                 raise Suspend(self._why, exit_code=self._leaves)
+            if self._forbidden:
+                raise Suspend(f"{self._why}; {self._forbidden}", exit_code=INTERRUPTED)
             raise Aborted(self._why)
         for signal in self._signals():
             self._hear(signal)

@@ -15,32 +15,32 @@ from uno_core.effects.ledger import Ledger
 from uno_core.effects.perform import Effects
 from uno_core.effects.world import BRIEF, PATIENCE, World
 from uno_core.engine.attention import AT_A_GATE, Ears
+from uno_core.engine.between import Between, back, told
 from uno_core.engine.book import Book
+from uno_core.engine.bringing_up import bring_up_patiently
 from uno_core.engine.calling import run_strategy, run_unwindable
-from uno_core.engine.recorded import remember_open_writes
+from uno_core.engine.recorded import Recorded, remember_open_writes
 from uno_core.engine.run import Run
 from uno_core.engine.tenure import Tenure
 from uno_core.errors import (
     Aborted,
     Breach,
     Drift,
-    Forbidden,
     LockLost,
     Nondeterminism,
-    NotReady,
-    PlatformError,
     Stopped,
     Suspend,
     Throttled,
     Unanswered,
-    Unhealthy,
     UnoError,
-    Unsupported,
     Unwind,
 )
-from uno_core.model import HealthReport, Json, Slot, Snapshot, Split, Status, whole
+from uno_core.model import Json, Slot, Snapshot, Split, Status, whole
 from uno_core.rules import protects
 from uno_core.wire import counts_to_json, from_json, to_json
+
+NEEDS_A_PERSON = 4
+"""The exit code of a deployment that stopped where it was, since it may not go back."""
 
 
 @define
@@ -63,6 +63,7 @@ class Drive:
     reassert: bool = False
     _seen: dict[str, Json] = field(init=False, factory=dict)
     _memo: Json = field(init=False, default=None)
+    _left: Json = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         # Writes of its own: another deployment's may not be counted as this one's.
@@ -80,6 +81,7 @@ class Drive:
             seen = self.book.last_checkpoint(self.record.id)
             self._seen = dict(seen) if isinstance(seen, Mapping) else {}
             self._memo = self._seen.get("memo")
+            self._left = self._seen.get("hook")
 
     @property
     def book(self) -> Book:
@@ -95,13 +97,20 @@ class Drive:
         """
         order, record = self.order, self.record
         effects = self._effects()
-        calls = Calls(self._run("deploy", effects))
+        calls = Between(
+            self._run("deploy", effects),
+            order=order,
+            initial=self.initial,
+            deployment=record.id,
+            forbid=self.ears.forbid,
+        )
         self._tell(
             "resumed" if self.resumed else "started",
             {"version": order.release.version, "strategy": order.strategy_name, "id": record.id},
         )
         try:
             self._mark()
+            calls.begin()
             if order.stable is not None:
                 calls("set_traffic", split=to_json(dict(whole(order.stable))), timeout=300.0)
             result = run_unwindable(order.strategy.deploy, self._context(calls), calls)
@@ -189,7 +198,20 @@ class Drive:
             self.book.answer(signal, "going back")
             status = Status.ROLLED_BACK if asked and serving else Status.FAILED
             return self.end(status, f"{why}; {still}", self.initial)
+        if after := self._forbidden:
+            return self._stop(f"{why}; {after}", signal)
         return self.back(why, urgent=urgent, signal=signal)
+
+    @property
+    def _forbidden(self) -> str:
+        """Why nothing is taken back any more; empty where it may be."""
+        return self.book.recorded(self.record.id).forbidden(self.order.forbid_after)
+
+    def _stop(self, why: str, signal: int | None) -> Outcome:
+        """Hold where it is: a person is needed, since going back would hurt."""
+        self.book.answer(signal, f"stopped where it is: {why}")
+        message = f"stopped where it was, a person is needed: {why}"
+        return self.end(Status.STOPPED, message, code=NEEDS_A_PERSON)
 
     @protects("what fails after promotion takes nothing back", otherwise=False)
     def _stays(self, effects: Effects) -> bool:
@@ -219,7 +241,7 @@ class Drive:
         calls = Calls(self._run(f"rollback {recorded.rollbacks + 1}", effects))
         try:
             if later:
-                self._bring_up_patiently(calls)
+                bring_up_patiently(self.world, calls, initial)
             self._quietly(lambda: calls("put_traffic_back"))
             calls.unwound = None
             context = self._context(calls)
@@ -231,50 +253,11 @@ class Drive:
             return self.lost(problem)
         except UnoError as problem:
             return self.end(Status.ROLLBACK_FAILED, self._by_hand(why, problem))
+        self._quietly(lambda: self._beside_back(calls, recorded))
         if initial.live is None:
             return self.end(Status.FAILED, f"{why}; what was started is removed", snapshot)
         back = ", ".join(map(str, initial.releases))
         return self.end(Status.ROLLED_BACK, f"{back} serves again: {why}", snapshot)
-
-    def _bring_up_patiently(self, calls: Calls) -> None:
-        """Again where the platform fails for a moment: what serves goes on serving meanwhile."""
-        clock = self.world.clock
-        end = clock.monotonic() + self.world.policy.rollback
-        while True:
-            try:
-                return self._bring_up(calls)
-            except (NotReady, Forbidden, Unsupported):
-                raise
-            except PlatformError as problem:
-                if clock.monotonic() >= end:
-                    raise
-                self._logger.warning(
-                    "the old release could not be brought up, again soon", problem=str(problem)
-                )
-                self.world.wait(1.0)
-
-    @protects("the way back from what serves well starts and checks the old release before it switches")
-    def _bring_up(self, calls: Calls) -> None:
-        """Start and check a slot that is gone before it is used.
-
-        Raises NotReady and Unhealthy: nothing was switched, and what serves goes on.
-        """
-        live, now = self.initial.live, from_json(calls("observe"), Snapshot)
-        if live is None or live in now.serving or now.slot(live).holds(self.initial.slot(live).wanted):
-            return
-        if not any(now.slot(slot).ready() for slot in now.serving):
-            return  # nothing serves: then the first that is ready is better than nothing
-        counts = counts_to_json(self.initial.slot(live).wanted)
-        calls("converge", slot=live.value, counts=counts, deadline=600.0, max_unavailable=0)
-        found = calls("check_health", slot=live.value, url=None, timeout=60.0, successes=1)
-        report = from_json(found, HealthReport)
-        if not report.healthy:
-            raise Unhealthy(
-                f"{live} is not healthy: nothing was switched to it",
-                found=report.reason,
-                expected="every target healthy within 60 s",
-                remedy="look at its logs; what served goes on serving",
-            )
 
     def _quietly(self, part: Callable[[], Any]) -> None:
         """A part of the way back whose failure the last part mends."""
@@ -284,6 +267,14 @@ class Drive:
             raise
         except (UnoError, Unwind) as problem:
             self._logger.warning("a part of the way back failed", problem=str(problem))
+
+    def _beside_back(self, calls: Calls, recorded: Recorded) -> None:
+        """Companions as they were, and the user's own hook: the traffic is back, and nothing blocks it."""
+        calls.unwound = None
+        if noted := recorded.companions:
+            calls("companions_back", noted=noted)
+        if asked := back(self.order, self.record.id, self.initial):
+            calls("hook", **asked)
 
     def _by_hand(self, why: str, problem: UnoError) -> str:
         try:
@@ -295,9 +286,11 @@ class Drive:
 
     # The end
 
-    def end(self, status: Status, message: str, snapshot: Snapshot | None = None) -> Outcome:
+    def end(
+        self, status: Status, message: str, snapshot: Snapshot | None = None, *, code: int | None = None
+    ) -> Outcome:
         """Record how it ended, and tell it. The mark goes where nothing is left to be done."""
-        code = EXIT_CODES[status]
+        code = EXIT_CODES[status] if code is None else code
         try:
             if status in (Status.SUCCESSFUL, Status.ROLLED_BACK, Status.FAILED):
                 self._unmark()
@@ -341,6 +334,8 @@ class Drive:
             resumed=self.resumed,
             reassert=self.reassert,
             memo=self._memo,
+            told=told(self.order, self.initial, self.record.id),
+            left=self._left,
             remember=self._remember,
             found=self._found,
         )
@@ -384,7 +379,7 @@ class Drive:
         if kind in ("paused", "continued"):
             status = Status.PAUSED if kind == "paused" else Status.IN_PROGRESS
             self.book.note(self.record.id, status=status, message=str(data.get("reason", "")))
-        if kind in ("step", "split", "evidence", "waiting", "paused", "restoring", "health"):
+        if kind in ("hook", "step", "split", "evidence", "waiting", "paused", "restoring", "health"):
             self._seen[kind] = dict(data)
             self.book.checkpoint(self.record.id, self._seen)
 

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from uno_core.contracts.state import Entry, Mark
 from uno_core.effects.ledger import ANYTHING, Ledger
+from uno_core.effects.perform import CHANGES
 from uno_core.effects.world import SPLIT
 from uno_core.model import Json, Slot, Split
 from uno_core.rules import protects
@@ -54,8 +55,24 @@ class Recorded:
     @property
     def changed(self) -> bool:
         """Whether anything may have been written to the world."""
-        ops = ("converge", "set_traffic", "call", "retire", *WAY_BACK)
+        ops = (*CHANGES, *WAY_BACK)
         return any(e.op in ops for e in self.entries)
+
+    def forbidden(self, after: str) -> str:
+        """Why nothing may be taken back any more: the moment after which it is forbidden has begun."""
+        for entry in self.entries if after else ():
+            asked = entry.value if entry.op == "hook" and entry.mark is Mark.INTENT else None
+            if isinstance(asked, Mapping) and asked["phase"] == after:
+                return forbidden(after)
+        return ""
+
+    @property
+    def companions(self) -> Mapping[str, Json]:
+        """What companions ran before, where they were asked for the release since."""
+        if not any(e.op == "companions" for e in self.entries):
+            return {}
+        noted = [e.value for e in self.entries if e.op == "note_companions" and e.mark is Mark.RESULT]
+        return noted[0] if noted and isinstance(noted[0], Mapping) else {}
 
     def stands(self, live: Slot | None, captured: int, *, urgent: bool) -> bool:
         """Whether the slot that was live is as it was captured.
@@ -99,6 +116,11 @@ class Recorded:
         """What was to be emptied later, and the platform does not do by itself."""
         left = [e.value for e in self.entries if e.op == "retire" and e.mark is Mark.RESULT]
         return [value for value in left if isinstance(value, Mapping) and not value["done"]]
+
+
+def forbidden(after: str) -> str:
+    """Why nothing is taken back any more, in words."""
+    return f"going back is forbidden after {after} (rollback.forbid_after)"
 
 
 def _split(value: Json) -> Split:

@@ -24,16 +24,21 @@ from uno_core.wire import from_json, to_json
 
 def this_process() -> Driver:
     """The running process, as a driver."""
+    return process(os.getpid())
+
+
+def process(pid: int) -> Driver:
+    """A process of this machine, so that it can be found again and told from another of its id."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # no such user in a container's passwd
         user = str(os.getuid())
     return Driver(
         host=socket.gethostname(),
-        pid=os.getpid(),
+        pid=pid,
         started=datetime.now(UTC).isoformat("T", "seconds"),
         user=user,
-        born=birth(os.getpid()),
+        born=birth(pid),
     )
 
 
@@ -63,6 +68,14 @@ def end(driver: Driver) -> None:
     """Kill a driver of this machine that holds the lock and does not answer."""
     if alive(driver):
         os.kill(driver.pid, signal.SIGKILL)
+
+
+def end_group(pid: int, number: int) -> None:
+    """Send a signal to a process that leads a group, and to all that it started."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
 
 
 def who() -> str:

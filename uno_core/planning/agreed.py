@@ -22,6 +22,7 @@ def basis(
     release: Release,
     strategy: str,
     options: Mapping[str, Json],
+    beside: Mapping[str, Json],
     plugins: Mapping[str, str],
 ) -> Mapping[str, Json]:
     """Everything that a plan is made from but the world, as JSON."""
@@ -31,6 +32,7 @@ def basis(
         "release": {"version": release.version, "artifact": release.artifact, "config": release.config},
         "strategy": strategy,
         "options": options,
+        "beside": beside,
         "plugins": plugins,
     }
     # As it will be read again: tuples are lists, and keys are text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,11 @@ from attrs import define, field, frozen
 
 from uno_core.contracts.platform import Capabilities
 from uno_core.contracts.state import Entry, Mark
+from uno_core.effects.beside import READY
 from uno_core.model import Counts, Release, Slot, Snapshot
 from uno_core.wire import counts_from_json
 
-UNSEEN = frozenset({"observe", "now", "verify"})
+UNSEEN = frozenset({"observe", "now", "verify", "note_companions"})
 """Calls that only look: nothing begins with them, and nobody is told."""
 
 
@@ -37,8 +39,8 @@ class Call:
         A convergence may use up its deadline (`ready_timeout`, say); a change of the split its own:
         the greater of its timeout and one and a half times the router's bound plus 30 s; a health
         check and an evaluation their timeout; a watched wait its seconds and then the evidence
-        timeout, any other wait its seconds; a gate its timeout. What uno sets no deadline for counts
-        as nothing: readings, and methods of the strategy's own.
+        timeout, any other wait its seconds; a gate and a hook their timeout. What uno sets no deadline
+        for counts as nothing: readings, and methods of the strategy's own.
         """
         a = self.asked
         match self.op:
@@ -48,6 +50,10 @@ class Call:
                 return max(float(a["timeout"]), 1.5 * capabilities.bound + 30)
             case "check_health" | "evaluate" | "pause":
                 return float(a["timeout"])
+            case "hook":
+                return float(a["timeout"])
+            case "companions":
+                return READY
             case "wait":
                 return float(a["seconds"]) + (evidence if self.watched else 0.0)
             case _:
@@ -70,6 +76,10 @@ class Call:
                 return f"empty {a['slot']} {a['after']:g} s later"
             case "call":
                 return f"call {a['method']} of the strategy"
+            case "hook":
+                return f"run {shlex.join(a['run'])} ({a['phase']})" if a["run"] else ""
+            case "companions":
+                return f"{release} for {', '.join(a['names'])} too"
             case "promoted":
                 return f"verify that {release} serves: from here on it is a success"
             case _:

@@ -41,6 +41,7 @@ class Subject:
     snapshot: Snapshot
     capabilities: Capabilities
     policy: Policy
+    beside: Mapping[str, Any] = field(factory=dict)
 
     @property
     def rules(self) -> Rules:
@@ -62,6 +63,7 @@ class Subject:
             strategy=strategy,
             options=self.options,
             outage=self.choice.info.outage,
+            **self.beside,
         )
 
 
@@ -146,7 +148,7 @@ class Rehearsal:
             number: go_back(
                 ends[number],
                 initial=subject.snapshot,
-                order=subject.order,
+                order=evolve(subject.order, forbid_after=""),
                 rules=rules,
                 policy=policy,
                 application=subject.application,
@@ -169,10 +171,12 @@ def plan(
     under_way: UnderWay | None = None,
     made_from: Mapping[str, Json] | None = None,
     measure: bool = True,
+    beside: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Run the strategy in the simulated world, begun from the real snapshot; nothing real is touched.
 
-    `measure`: find out too how long the way back takes from each step. Raises what the deployment
+    `measure`: find out too how long the way back takes from each step. `beside`: hooks and
+    companions, as an order takes them. Raises what the deployment
     would be refused for: Unsettled, whatever it would ask of the platform that the platform cannot
     do (ConfigError, Unsupported), and steps or deadlines that are too short for it (ConfigError).
     """
@@ -185,6 +189,7 @@ def plan(
         snapshot=snapshot,
         capabilities=capabilities,
         policy=policy or Policy(),
+        beside=beside or {},
     )
     rehearsal = Rehearsal(subject)
     changes = not already(snapshot, release)

@@ -24,6 +24,7 @@ from uno_core.errors import ConfigError, Unsupported
 from uno_core.journal.memory import MemoryStore
 from uno_core.model import Application, Bounds, Decision, Finding, Json, Kind, Release, Secret, Slot, Verdict
 from uno_core.simulation.clock import VirtualClock
+from uno_core.simulation.commands import Stagehands
 from uno_core.simulation.platform import Rules, SimulatedPlatform
 
 SHOP = Application(name="shop", environment="test", kind=Kind.TESTING)
@@ -121,6 +122,7 @@ class Stage:
     willing: bool = True
     dry: bool = False
     clock: VirtualClock = field(factory=VirtualClock, kw_only=True)
+    commands: Stagehands = field(init=False)
     platform: SimulatedPlatform = field(init=False)
     world: World = field(init=False)
     events: list[Event] = field(init=False, factory=list)
@@ -135,6 +137,7 @@ class Stage:
             secrets=NoSecrets(),
         )
         self.platform = SimulatedPlatform(self.rules, services)
+        self.commands = Stagehands(self.clock)
         self.world = World(
             application=self.application,
             workload=self.platform.workload,
@@ -146,6 +149,8 @@ class Stage:
             checks=self.health,
             look=self._look,
             policy=self.policy,
+            companions=self.platform.companions,
+            commands=self.commands,
             dry=self.dry,
         )
 

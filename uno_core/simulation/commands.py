@@ -1,0 +1,65 @@
+"""Commands on a stage: they take virtual time, and end as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import define, field
+
+from uno_core.clock import Clock
+from uno_core.model import Json
+
+
+@define
+class Acted:
+    """One command: it ends by itself after so many seconds, unless it is ended before."""
+
+    clock: Clock
+    number: int
+    until: float
+    code: int
+    env: Mapping[str, str]
+    killed: bool = False
+
+    def who(self) -> Json:
+        return {"number": self.number}
+
+    def ended(self) -> int | None:
+        if self.killed:
+            return -15
+        return self.code if self.clock.monotonic() >= self.until else None
+
+    def end(self, *, at_once: bool = False) -> None:  # noqa: ARG002 - the contract's argument
+        self.killed = self.killed or self.ended() is None
+
+    def said(self) -> str:
+        return f"said by {self.env.get('UNO_HOOK', '')}"
+
+
+@define
+class Stagehands:
+    """Starts commands that only act. `plays`: seconds and exit code by the first word of a command."""
+
+    clock: Clock
+    plays: dict[str, tuple[float, int]] = field(factory=dict)
+    started: list[Acted] = field(factory=list)
+
+    def start(self, run: Sequence[str], env: Mapping[str, str], secrets: Mapping[str, str]) -> Acted:
+        seconds, code = self.plays.get(run[0], (0.0, 0))
+        told = {**env, **dict.fromkeys(secrets, "***")}
+        acted = Acted(
+            clock=self.clock,
+            number=len(self.started),
+            until=self.clock.monotonic() + seconds,
+            code=code,
+            env=told,
+        )
+        self.started.append(acted)
+        return acted
+
+    def runs(self, who: Json) -> bool:
+        return isinstance(who, Mapping) and self.started[int(str(who["number"]))].ended() is None
+
+    def end(self, who: Json) -> None:
+        if isinstance(who, Mapping):
+            self.started[int(str(who["number"]))].end(at_once=True)
