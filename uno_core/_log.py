@@ -117,7 +117,10 @@ class _Lazy:
 
     def _log(self, level: str, event: str, values: Mapping[str, Any]) -> None:
         if LEVELS[level] >= LEVELS[_settings["level"]]:
-            getattr(_logger(), level)(event, **{**self._bound, **values})
+            try:
+                getattr(_logger(), level)(event, **{**self._bound, **values})
+            except OSError:  # the terminal, or whoever read us, is gone: what is under way goes on
+                return
 
 
 def get_logger(**bound: Any) -> Logger:

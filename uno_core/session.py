@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
-from uno_core.contracts.engine import EXIT_CODES, Listener, Outcome, nobody
+from uno_core.announcing import Announcing, announced
+from uno_core.contracts.engine import Outcome
 from uno_core.contracts.state import Record, StateStore
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.engine.attention import Ears
@@ -16,12 +17,13 @@ from uno_core.engine.embedded import Embedded
 from uno_core.engine.port import Driving, Engine
 from uno_core.engine.recorded import Recorded
 from uno_core.engine.tenure import Tenure, next_turn
-from uno_core.errors import ConfigError, Locked, StateError, UnoError, Unsettled
+from uno_core.errors import ConfigError, Locked, StalePlan, StateError, UnoError, Unsettled
 from uno_core.journal.lock import describe, this_process, who
-from uno_core.model import Json, Slot, Snapshot, Status
+from uno_core.model import Release, Slot, Snapshot, Status
 from uno_core.planning import Agreed, Plan, UnderWay, already, plan, refused, seen
-from uno_core.records import Records, check_same_plugins
+from uno_core.records import check_same_plugins
 from uno_core.targeting import Target, beside
+from uno_core.wire import from_json
 
 ANSWER = 5.0
 """Seconds that a driver has to answer before it is said not to."""
@@ -30,11 +32,38 @@ RESERVED = 3600.0
 """Seconds for which the next turn is reserved at the longest, where a reservation expires at all."""
 
 
+AT_ONCE = 2.0
+"""Seconds for which a lock is asked for again while nobody knows yet what its owner deploys."""
+
+
+@frozen(kw_only=True)
+class Beginning:
+    """How a deployment is to begin."""
+
+    reason: str
+    target: Target
+    stable: Slot | None
+    patient: bool
+    plan: Agreed | None
+    expect_live: str
+
+    def check_live(self, now: Snapshot) -> None:
+        """Raises StalePlan where another version serves than was expected."""
+        serving = [str(release) for release in now.releases] or ["none"]
+        if self.expect_live and serving != [self.expect_live]:
+            raise StalePlan(
+                f"{self.target.release} was to replace {self.expect_live}, and that does not serve",
+                found=", ".join(serving),
+                expected=self.expect_live,
+                where="--expect-live",
+                remedy="somebody deployed meanwhile: look at `uno history`, and deploy from what is newest",
+            )
+
+
 @define(slots=False)
-class Session(Records):
+class Session(Announcing):
     """One application in one environment. `ears` are there while a deployment is driven here."""
 
-    listener: Listener = nobody
     ears: Ears | None = field(init=False, default=None)
 
     def plan(self, target: Target | None = None) -> Plan:
@@ -73,6 +102,7 @@ class Session(Records):
             **more,
         )
 
+    @announced(strict=True)
     def deploy(
         self,
         reason: str = "",
@@ -82,35 +112,101 @@ class Session(Records):
         patient: bool = True,
         supersede: bool = False,
         plan: Agreed | None = None,
+        expect_live: str = "",
     ) -> Outcome:
         """Deploy what is configured; `target` where that was read already.
 
-        stable: the slot that counts as live where the world is not settled. patient: whether gates
-        are waited at. supersede: what is under way goes back first, and nobody slips in between.
-        plan: what this has to be; StalePlan is raised where it is another by now.
+        The same release in flight is followed, or gone on with where nobody drives it; for another
+        one the configured `lock_timeout` is waited. stable: the slot that counts as live where the
+        world is not settled. patient: whether gates are waited at. supersede: what is under way goes
+        back first, and nobody slips in between. plan: what this has to be; StalePlan is raised where
+        it is another by now. expect_live: the version that has to serve before (`none` for nothing).
+
         Raises before anything is touched; afterwards every end is an Outcome.
         """
         target = target or self.target()
+        self.asked_for(version=target.release.version, strategy=target.choice.info.name, reason=reason)
         if plan is not None:
             plan.check_asked(self._basis(target))
+        begin = Beginning(
+            reason=reason, target=target, stable=stable, patient=patient, plan=plan, expect_live=expect_live
+        )
+        if supersede:
+            with self._next_turn():
+                self._end_what_runs(target)
+                return self._begin(begin)
+        return self._begin_or_join(begin)
+
+    def _begin_or_join(self, begin: Beginning) -> Outcome:
+        """Begin, or go on with the same release that is under way already; or wait for another's end."""
+        began = self.clock.monotonic()
+        told = False
+        while True:
+            record = self._in_flight()
+            try:
+                if record is not None and self._is_same(record, begin.target):
+                    joined = self._join(record, patient=begin.patient)
+                    if joined is not None:
+                        return joined
+                    continue
+                return self._begin(begin)
+            except Locked:
+                waited = self.clock.monotonic() - began
+                # Who holds the lock and has no record yet begins, perhaps the very same, at this moment.
+                patience = (
+                    self.config.settings.lock_timeout
+                    if record
+                    else max(AT_ONCE, self.config.settings.lock_timeout)
+                )
+                if waited >= patience:
+                    raise
+                if not told and record is not None:
+                    told = True
+                    self.listener(
+                        "locked", {"id": record.id, "version": record.version, "seconds": patience - waited}
+                    )
+                self.clock.sleep(min(0.5, patience - waited))
+
+    def _in_flight(self) -> Record | None:
+        records = self.history(limit=1)
+        return records[0] if records and not records[0].status.final else None
+
+    @staticmethod
+    def _is_same(record: Record, target: Target) -> bool:
+        """Whether it deploys the very same release: version, artifact and configuration."""
+        return from_json(record.params["release"], Release) == target.release
+
+    def _join(self, record: Record, *, patient: bool) -> Outcome | None:
+        """Follow its driver, or go on in the place of one that is gone; None where it has ended meanwhile."""
+        if self.driven():
+            followed = self.follow(record, patient=patient)
+            if followed is not None:
+                return followed
+        now = self.store.get(record.id)
+        if now is None or now.status.final:
+            return None
+        return self.resume(record.id, patient=patient)
+
+    def _begin(self, begin: Beginning) -> Outcome:
+        target, plan = begin.target, begin.plan
 
         def nothing_to_do(now: Snapshot) -> bool:
             # The deployment's own first look, under its lock: the world that it really begins from.
             if plan is not None:
                 plan.check_world(now)
-            return already(now, target.release)
+            if already(now, target.release):
+                return True
+            begin.check_live(now)
+            return False
 
-        with self._next_turn() if supersede else nullcontext():
-            if supersede:
-                self._end_what_runs(target)
-            if stable is None:
-                # A rehearsal: what cannot work here is refused before anything is touched.
-                try:
-                    self._rehearse(target, self.world.observe(), measure=False)
-                except Unsettled:
-                    pass  # the engine says so itself, once it knows that nobody else is at work
-            order = evolve(self._order(target, reason), stable=stable)
-            return self._driving(patient=patient).deploy(order, already=nothing_to_do)
+        if begin.stable is None:
+            # A rehearsal: what cannot work here is refused before anything is touched.
+            try:
+                self._rehearse(target, self.world.observe(), measure=False)
+            except Unsettled:
+                pass  # the engine says so itself, once it knows that nobody else is at work
+        order = evolve(self._order(target, begin.reason), stable=begin.stable)
+        return self._driving(patient=begin.patient).deploy(order, already=nothing_to_do)
 
     def _driving(self, *, patient: bool = True) -> Driving:
         def hearing(store: StateStore, deployment: str, tenure: Tenure) -> Ears:
@@ -118,7 +214,7 @@ class Session(Records):
             return self.ears
 
         engine: Engine = self.registry.build(self.engine_info, self.engine_options, self.services)
-        return engine.driving(self.world, self.store, self.listener, hearing)
+        return engine.driving(self.world, self.store, self.tell, hearing)
 
     @contextmanager
     def _next_turn(self) -> Iterator[None]:
@@ -146,6 +242,7 @@ class Session(Records):
                 remedy="uno status shows what serves; uno rollback tries again",
             )
 
+    @announced()
     def resume(
         self, id: str = "", *, reassert: bool = False, changed: bool = False, patient: bool = True
     ) -> Outcome:
@@ -163,6 +260,7 @@ class Session(Records):
             self._order(target, str(record.params.get("reason", ""))), record.id, reassert=reassert
         )
 
+    @announced(back=True)
     def rollback(self, why: str, *, take_over: bool = False) -> Outcome:
         """Take the last deployment back to what served before it, in whatever state it is.
 
@@ -179,6 +277,7 @@ class Session(Records):
             )
         return self.take_back(record, why, take_over=take_over)
 
+    @announced(back=True)
     def take_back(self, record: Record, why: str, *, take_over: bool = False) -> Outcome:
         """Take one deployment back: by its driver where that lives, here otherwise.
 
@@ -186,7 +285,7 @@ class Session(Records):
         """
         if not record.status.final and (driver := self.store.holder(self.config.application.key)):
             if self._asked_to_go_back(record, why, take_over=take_over):
-                if (outcome := self._followed(record, why)) is not None:
+                if (outcome := self._followed_back(record, why)) is not None:
                     return outcome
             elif not take_over:
                 raise Locked(
@@ -227,48 +326,7 @@ class Session(Records):
         self.clock.sleep(ANSWER, heard)
         return heard()
 
-    def _followed(self, record: Record, why: str) -> Outcome | None:
-        """Wait until its own driver has taken it back, and say how that ended.
-
-        None where it has not: it died, or was promoted, halted or stopped before it heard.
-        """
-        told: Json = None
-
-        def ended() -> bool:
-            nonlocal told
-            seen = self.last_seen(record)
-            going = seen.get("restoring") if isinstance(seen, Mapping) else None
-            if isinstance(going, Mapping) and going != told:
-                told = going
-                self.listener("restoring", going)
-            return self.ended(record)
-
-        self.listener("rollback", {"why": why})
-        self.clock.sleep(self.config.settings.rollback_timeout, ended)
-        now = self.store.get(record.id) or record
-        if not now.status.final and self.driven():
-            raise Locked(
-                f"{record.id} is still {now.status.value}",
-                found="its driver is at work",
-                remedy="uno status shows it; `uno rollback` again, once nobody drives it",
-            )
-        if now.status not in (Status.ROLLED_BACK, Status.FAILED, Status.ROLLBACK_FAILED):
-            return None
-        return Outcome(
-            deployment=now.id,
-            status=now.status,
-            message=now.message,
-            exit_code=EXIT_CODES[now.status],
-            snapshot=self._looked(),
-        )
-
-    def _looked(self) -> Snapshot | None:
-        """What is there now; None where the platform does not say: how it ended is known all the same."""
-        try:
-            return self.world.observe()
-        except UnoError:
-            return None
-
+    @announced()
     def tend(self, why: str) -> Outcome | None:
         """Go on with what nobody drives, or take it back, as configured; and empty what is due.
 

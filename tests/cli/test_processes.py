@@ -29,25 +29,36 @@ def test_the_first_signal_takes_the_traffic_back(shop, number):
     assert said.out == f"shop-test-1 rolled_back: v1 serves again: interrupted by {name}\n"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_second_signal_stops_at_once(shop, number, code):
+def test_a_runner_that_sends_one_signal_after_the_other_does_not_stop_the_way_back(shop):
+    """As CI services cancel a job: SIGINT, seconds later SIGTERM, to the whole group."""
     process = shop.begun(*HOLD)
     shop.world.fault("blind")  # so that the way back takes a while
-    process.send_signal(number)
+    for number in (signal.SIGINT, signal.SIGINT):
+        process.send_signal(number)
     shop.until_status("rollback_in_progress")
-    process.send_signal(number)
-    said = shop.end(process)
-    assert said.code == code
-    assert (
-        "stopped at once; `uno resume` goes on from there, `uno rollback` takes the application back"
-        in said.err
-    )
-    assert "Traceback" not in said.err
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     shop.world.fault("")
-    status = shop.uno("status", "--output", "json").json["deployment"]
-    assert (status["status"], status["driver_alive"]) == ("rollback_in_progress", False)
-    assert shop.uno("rollback").code == 0
+    said = shop.end(process)
+    assert said.code == 3
+    assert "SIGTERM: it is going back already" in said.err
+    assert "Traceback" not in said.err
     assert shop.world.split() == BLUE
+
+
+def test_where_it_is_to_hold_a_signal_leaves_it_to_be_gone_on_with(shop):
+    with (shop.root / "uno.yaml").open("a") as file:
+        file.write("on_interrupt: hold\n")
+    process = shop.begun("--option", "strategy.hold=3s")
+    shop.until(lambda: "last wait" in shop.uno("status").out)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    said = shop.end(process)
+    assert said.code == 143
+    assert "SIGTERM: it stops before its next effect" in said.err
+    assert shop.world.split() == {"blue": 50.0, "green": 50.0}
+    assert shop.uno("resume").code == 0
+    assert shop.world.split() == GREEN
 
 
 def test_the_way_back_is_not_turned_around(shop):

@@ -71,7 +71,7 @@ def test_a_view_that_fails_stops_no_deployment(shop, monkeypatch):
 )
 def test_before_anything_was_touched_the_first_signal_stops(number, kind, capfd):
     with pytest.raises(kind):
-        Interruption(SimpleNamespace(ears=None), Lines())(number, None)
+        Interruption(SimpleNamespace(ears=None, following=""), Lines())(number, None)
     assert "nothing was touched" in capfd.readouterr().err
 
 

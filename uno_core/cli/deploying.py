@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from attrs import evolve
 
 from uno_core.cli import ending, printing, wording
 from uno_core.cli.driving import ASKED, UNTOUCHED, drive, view_for
@@ -39,6 +40,18 @@ no_wait = click.option(
     help="Deploy exactly what `uno plan --out FILE` planned; refused where anything is different by now.",
 )
 @no_wait
+@click.option(
+    "--lock-timeout",
+    default="",
+    metavar="DURATION",
+    help="How long another deployment is waited for, 10m for instance; 0 by default, then exit 5.",
+)
+@click.option(
+    "--expect-live",
+    default="",
+    metavar="VERSION",
+    help="Refuse (7) unless this version serves, or `none`: guards against a late job of an old commit.",
+)
 @click.option("--supersede", is_flag=True, help="Have the deployment under way go back first.")
 @output("json", "jsonl")
 @debug
@@ -51,16 +64,21 @@ def deploy(
     stable: str | None,
     plan: Path | None,
     no_wait: bool,
+    lock_timeout: str,
+    expect_live: str,
     supersede: bool,
     output: str,
 ) -> None:
     """Take the application to a release, or back to what served before when that fails.
 
-    Progress goes to stderr, the result to stdout. On a terminal the first Ctrl-C leaves the deployment
-    before its next effect, to be resumed; elsewhere it takes the traffic back. The second one stops
-    at once.
+    The same release in flight is followed, or gone on with where its driver is gone; where it serves
+    already there is nothing to do. Progress goes to stderr, the result to stdout. On a terminal the
+    first Ctrl-C leaves the deployment before its next effect, to be resumed, and the second one stops at
+    once; elsewhere a signal takes the traffic back, or holds, as `on_interrupt` says.
     """
     began = time.monotonic()
+    if lock_timeout:
+        request = evolve(request, option=(*request.option, f"lock_timeout={lock_timeout}"))
     with printing.answering(output), request.open() as session:
         view = view_for(output)
         agreed = read(plan) if plan else None
@@ -75,7 +93,13 @@ def deploy(
             session,
             view,
             lambda: session.deploy(
-                reason, target, stable=slot, patient=not no_wait, supersede=supersede, plan=agreed
+                reason,
+                target,
+                stable=slot,
+                patient=not no_wait,
+                supersede=supersede,
+                plan=agreed,
+                expect_live=expect_live,
             ),
             begun=ASKED if superseded else UNTOUCHED,
         )

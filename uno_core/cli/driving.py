@@ -24,19 +24,31 @@ GO_ON = "`uno resume` goes on from there, `uno rollback` takes the application b
 
 
 class Interruption:
-    """What signals do: the first one is heard by whoever drives, the second one stops at once.
+    """What signals do: the first one is heard by whoever drives.
 
-    `holds`: somebody sits at a terminal; the first one leaves the deployment before its next effect,
-    to be resumed. Without a terminal nobody may ever come back, and the traffic goes back.
-    `begun`: what is said of one that comes before this process drives anything.
+    `watched`: somebody sits at a terminal. Then the second one stops at once; elsewhere it is a
+    runner that sends several before it kills, and the way back is not given up for that. `holds`: the
+    first one leaves the deployment before its next effect, to be resumed; otherwise the traffic goes
+    back, since nobody may ever come back to it. `begun`: what is said of one that comes before this
+    process drives anything.
     """
 
-    def __init__(self, session: Session, view: View, *, holds: bool = False, begun: str = UNTOUCHED) -> None:
+    def __init__(
+        self,
+        session: Session,
+        view: View,
+        *,
+        watched: bool = False,
+        holds: bool = False,
+        begun: str = UNTOUCHED,
+    ) -> None:
         self._session = session
         self._view = view
+        self._watched = watched
         self._holds = holds
         self._begun = begun
         self._number = 0
+        self._due = 0
         self._returning = False
         self._promoted = False
         self._ended = False
@@ -56,25 +68,32 @@ class Interruption:
         name = signal.Signals(number).name
         ears = self._session.ears
         again, self._number = self._number > 0, number
-        if again:
-            self._view.notice(f"{name}: stopped at once; {GO_ON}")
+        if self._session.following and not again:
+            self._view.notice(f"{name}: the deployment goes on without this command; `uno status` shows it")
+            self._session.stop_following()
+        elif ears is None or (again and self._watched):
+            self._view.notice(f"{name}: " + (f"stopped at once; {GO_ON}" if again else self._begun))
             raise _stop(number)
-        if ears is None:
-            self._view.notice(f"{name}: {self._begun}")
-            raise _stop(number)
-        if self._ended:
-            self._view.notice(f"{name}: it has ended already")
-        elif self._returning:
-            self._view.notice(f"{name}: it is going back already; once more stops at once, halfway")
-        elif self._promoted:
-            self._view.notice(f"{name}: the release serves; what is left is done without waiting")
-            ears.interrupt(f"interrupted by {name}")
-        elif self._holds:
-            self._view.notice(f"{name}: it stops before its next effect; once more stops at once")
-            self._leave(ears, number)
         else:
-            self._view.notice(f"{name}: the traffic goes back; once more stops at once, halfway")
-            self._leave(ears, number)
+            due = self._due
+            self._view.notice(f"{name}: {self._answer(ears, number, again=again)}")
+            if self._due != due:
+                self._leave(ears, number)  # last, since it may raise: that ends a look at once
+
+    def _answer(self, ears: Ears, number: int, *, again: bool) -> str:
+        """What comes of it, where this process drives."""
+        more = "; once more stops at once" if self._watched else ""
+        if self._ended:
+            return "it has ended already"
+        if self._returning:
+            return f"it is going back already{more and more + ', halfway'}"
+        if self._promoted:
+            ears.interrupt(f"interrupted by {signal.Signals(number).name}")
+            return "the release serves; what is left is done without waiting"
+        if again:
+            return "heard already"
+        self._due = number
+        return f"{'it stops before its next effect' if self._holds else 'the traffic goes back'}{more}"
 
     def _leave(self, ears: Ears, number: int) -> None:
         why = f"interrupted by {signal.Signals(number).name}"
@@ -118,7 +137,9 @@ def _handling(handler: Interruption) -> Iterator[None]:
 
 def drive(session: Session, view: View, work: Callable[[], Outcome], *, begun: str = UNTOUCHED) -> Outcome:
     """Do the work, show what it tells, and leave it or take the traffic back when it is interrupted."""
-    interruption = Interruption(session, view, holds=sys.stderr.isatty(), begun=begun)
+    watched = sys.stderr.isatty()
+    holds = watched or session.config.settings.on_interrupt == "hold"
+    interruption = Interruption(session, view, watched=watched, holds=holds, begun=begun)
     broken: list[str] = []
 
     def listen(kind: str, data: Mapping[str, Json]) -> None:

@@ -10,10 +10,11 @@ from uno_core.cli import ending, printing, wording
 from uno_core.cli.deploying import no_wait
 from uno_core.cli.driving import drive, view_for
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.cli.signalling import GOES_ON, say, tell
+from uno_core.cli.signalling import say, tell
 from uno_core.contracts.engine import Outcome
 from uno_core.contracts.state import Record
 from uno_core.engine.attention import release_hold
+from uno_core.following import GOES_ON
 from uno_core.journal.lock import describe, who
 from uno_core.model import Status
 from uno_core.session import Session

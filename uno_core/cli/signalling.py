@@ -19,6 +19,7 @@ from uno_core.contracts.state import Record
 from uno_core.engine.attention import HOLD, HOLDS
 from uno_core.engine.tenure import TTL
 from uno_core.errors import StateError
+from uno_core.following import GOES_ON
 from uno_core.journal.lock import this_process, who
 from uno_core.model import Json, Status
 from uno_core.session import Session
@@ -26,8 +27,6 @@ from uno_core.session import Session
 PATIENCE = 5.0
 """Seconds that a command waits for the driver's answer, and again for the end."""
 
-GOES_ON = 8
-"""The exit code of a command that stopped waiting while the deployment goes on."""
 
 _reason = click.option("--reason", default="", metavar="TEXT", help="Why; stands in the journal.")
 

@@ -153,6 +153,8 @@ def _companion(d: Any) -> str:
 _LINES: Mapping[str, Callable[[Any], str]] = {
     "started": lambda d: f"{d['id']}: deploying {d['version']} by {d['strategy']}",
     "resumed": lambda d: f"{d['id']}: going on with {d['version']} by {d['strategy']}",
+    "following": lambda d: f"{d['id']} deploys {d['version']} already: following process {d['driver']}",
+    "locked": lambda d: f"{d['id']} ({d['version']}) is under way: waiting {lasting(d['seconds'])} for it",
     "left": lambda d: f"left here, to be gone on with: {d['why']}",
     "step": lambda d: f"step: {d['title']}",
     "instances": lambda d: f"{d['slot']}: {d['ready']}/{d['wanted']} ready ({counts(d['counts'])})",

@@ -89,7 +89,7 @@ class Hook:
                 raise self._failed("it did not end in time", command.said())
             if watch is not None and now >= next_look:
                 next_look = now + self.world.policy.look_every
-                look(self.tell, watch, clock.now())
+                look(self.attention, self.tell, watch, clock.now())
             clock.sleep(min(POLL, end - now))
 
     def _wait_for_another(self, end: float) -> None:

@@ -100,7 +100,8 @@ def check_health(
         attention.check()
         left = end - world.clock.monotonic()
         attempt = min(world.policy.health_timeout, max(left, 0.1))
-        report = probe(world, check, slot, attempt) if check else readiness(world, slot)
+        with attention.looking():
+            report = probe(world, check, slot, attempt) if check else readiness(world, slot)
         row = row + 1 if report.healthy else 0
         tell("health", {"slot": slot.value, "healthy": report.healthy, "reason": report.reason})
         if row >= successes:
@@ -188,7 +189,8 @@ def evaluate(world: World, attention: Attention, tell: Tell, watch: Watch, *, ti
     end = world.clock.monotonic() + timeout
     while True:
         attention.check()
-        analysis = watch.look()
+        with attention.looking():
+            analysis = watch.look()
         tell("evidence", {"analysis": to_json(analysis)})
         left = end - world.clock.monotonic()
         if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or left <= 0:
@@ -221,7 +223,8 @@ def wait(
     told = watch.late
     while True:
         attention.check()
-        analysis = watch.look()
+        with attention.looking():
+            analysis = watch.look()
         remember(watch.memo())
         tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
         if analysis.verdict is Verdict.FAIL:
@@ -277,7 +280,7 @@ def pause(
         if decision := attention.decision():
             return decision
         attention.check()
-        analysis = look(tell, watch, until)
+        analysis = look(attention, tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             if on_timeout is OnTimeout.ROLLBACK:
@@ -301,7 +304,7 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
             told, watch = True, watching()
             tell("paused", {"reason": "held", "until": until.isoformat(), "on_timeout": "rollback"})
         attention.check()
-        look(tell, watch, until)
+        look(attention, tell, watch, until)
         left = (until - world.clock.now()).total_seconds()
         if left <= 0:
             raise Aborted("it was held, and nobody came back to it in time")
@@ -311,11 +314,12 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
         tell("continued", {"by": "resume"})
 
 
-def look(tell: Tell, watch: Watch | None, until: datetime) -> Analysis | None:
+def look(attention: Attention, tell: Tell, watch: Watch | None, until: datetime) -> Analysis | None:
     """One look while people are waited for; None where nothing is watched. Raises Breach on a FAIL."""
     if watch is None:
         return None
-    analysis = watch.look()
+    with attention.looking():
+        analysis = watch.look()
     tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
     if analysis.verdict is Verdict.FAIL:
         raise Breach(analysis)

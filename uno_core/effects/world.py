@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
@@ -50,6 +50,9 @@ class Attention(Protocol):
 
     def check(self, *, gate: bool = False) -> None:
         """Raises Aborted, Stopped, Suspend or LockLost where there is reason to; `gate`: one is waited at."""
+
+    def looking(self) -> AbstractContextManager[None]:
+        """While it lasts nothing is written: an interruption may end it at once."""
 
     def waiting(self, *, gate: bool = False) -> bool:
         """Whether there is a word that ends a wait, or a gate; cheap."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -42,6 +43,7 @@ class Ears:
         self._interrupted = threading.Event()
         self._why = ""
         self._leaves: int | None = None
+        self._looking = 0
         self._forbidden = ""
         self._returning = False
         self._promoted = False
@@ -65,6 +67,19 @@ class Ears:
         """Ask for the way back from within this process."""
         self._why = reason
         self._interrupted.set()
+        if self._looking == threading.get_ident() and not self._returning:
+            # From a signal handler, in the middle of a look: nothing is written there, and nothing lost.
+            self._looking = 0
+            self._refuse_interrupted()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """While this thread only looks, an interruption ends that at once: its answer is not waited for."""
+        self._looking = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._looking = 0
 
     def suspend(self, reason: str, exit_code: int) -> None:
         """Ask this process to stop before the next effect; the deployment stays resumable."""
@@ -102,17 +117,21 @@ class Ears:
             self._tenure.check()
         if self._returning:
             return
-        if self._interrupted.is_set() and not self._promoted:
-            if self._leaves is not None:
-                raise Suspend(self._why, exit_code=self._leaves)
-            if self._forbidden:
-                raise Suspend(f"{self._why}; {self._forbidden}", exit_code=INTERRUPTED)
-            raise Aborted(self._why)
+        self._refuse_interrupted()
         for signal in self._signals():
             self._hear(signal)
         if gate and not self._patient:
             ends = "held: `uno resume`" if self._held else "at a gate: `uno promote`"
             raise Suspend(f"{ends} goes on from here", exit_code=AT_A_GATE)
+
+    def _refuse_interrupted(self) -> None:
+        if not self._interrupted.is_set() or self._promoted:
+            return
+        if self._leaves is not None:
+            raise Suspend(self._why, exit_code=self._leaves)
+        if self._forbidden:
+            raise Suspend(f"{self._why}; {self._forbidden}", exit_code=INTERRUPTED)
+        raise Aborted(self._why)
 
     def _hear(self, signal: Signal) -> None:
         match signal.kind:
