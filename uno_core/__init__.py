@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from uno_core.clock import SystemClock as SystemClock
     from uno_core.config.options import option as option
     from uno_core.context import Context as Context
+    from uno_core.contracts.beginning import Clue as Clue
+    from uno_core.contracts.beginning import Sketch as Sketch
+    from uno_core.contracts.beginning import Surroundings as Surroundings
+    from uno_core.contracts.diagnosis import Condition as Condition
+    from uno_core.contracts.diagnosis import Diagnosing as Diagnosing
+    from uno_core.contracts.diagnosis import Diagnosis as Diagnosis
     from uno_core.contracts.engine import EngineInfo as EngineInfo
     from uno_core.contracts.health import HealthCheck as HealthCheck
     from uno_core.contracts.health import HealthCheckInfo as HealthCheckInfo
@@ -108,6 +114,8 @@ _HOMES = {
     "contracts.health": ("HealthCheck", "HealthCheckInfo", "Target"),
     "contracts.judge": ("Judge", "JudgeInfo", "Window"),
     "contracts.metrics": ("Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query"),
+    "contracts.beginning": ("Clue", "Sketch", "Surroundings"),
+    "contracts.diagnosis": ("Condition", "Diagnosing", "Diagnosis"),
     "contracts.platform": (
         "Capabilities", "Marking", "Platform", "PlatformInfo", "Retiring", "Router", "RouterState",
         "Workload", "WorkloadState",

@@ -7,12 +7,14 @@ convergence, deadlines, retries and abort, once for all platforms.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
 from attrs import field, frozen
 
+from uno_core.contracts.beginning import Sketch, Surroundings
+from uno_core.contracts.diagnosis import Diagnosis
 from uno_core.contracts.services import Info, Services
 from uno_core.contracts.state import Lock
 from uno_core.contracts.strategy import O
@@ -185,11 +187,19 @@ class Platform(ABC, Generic[O]):
         """Return when something may have changed, at the latest after `timeout` seconds."""
         self.services.clock.sleep(timeout)
 
+    def diagnose(self) -> Sequence[Diagnosis]:
+        """What is right and what is wrong with it here, for `uno doctor`. Looks only, for 5 s at most."""
+        return ()
+
     def close(self) -> None:
         """Let go of connections. Idempotent."""
 
 
 def _no_state_dir(_options: Any) -> Path | None:
+    return None
+
+
+def _no_sketch(_around: Surroundings) -> Sketch | None:
     return None
 
 
@@ -199,8 +209,10 @@ class PlatformInfo(Info):
 
     `state_dir` says from the options where state belongs when it lies on the platform's own machine.
     `metrics` names a metric provider that works on this platform without any configuration.
+    `sketch` says how a configuration for it is begun in a folder, for `uno init`; None where it cannot.
     """
 
     capabilities: Capabilities = field(factory=Capabilities)
     state_dir: Callable[[Any], Path | None] = _no_state_dir
     metrics: str = ""
+    sketch: Callable[[Surroundings], Sketch | None] = _no_sketch
