@@ -28,10 +28,12 @@ from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheck, HealthCheckInfo
 from uno_core.contracts.judge import Judge, JudgeInfo
 from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query
+from uno_core.contracts.notifier import Notifier, NotifierInfo
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.effects.commands import System
+from uno_core.effects.unrouted import Unrouted, without_traffic
 from uno_core.effects.world import Policy, World
 from uno_core.errors import ConfigError, Unsupported
 from uno_core.model import Bounds, Slot
@@ -152,6 +154,7 @@ class Assembly:
             state_dir=self.state_dir,
             secrets=SystemSecrets(),
             platform_options=self.platform_options,
+            routed=self.config.routed,
         )
 
     @cached_property
@@ -162,13 +165,6 @@ class Assembly:
     @cached_property
     def world(self) -> World:
         """Raises Unsupported where a half is missing."""
-        if not self.config.routed:
-            raise Unsupported(
-                "applications without traffic cannot be deployed by this version of uno",
-                found="traffic: none",
-                where=self.config.where("traffic"),
-                remedy="leave `traffic` out; the platform's own router is used then",
-            )
         capabilities = self.platform_info.capabilities
         router, platforms = self.platform.router, [self.platform]
         if (other := self.config.router) is not None:
@@ -184,9 +180,12 @@ class Assembly:
                 least_ready=capabilities.least_ready,
             )
         settings = self.config.settings
+        workload = _half(self.platform.workload, self.platform_info, "a workload")
+        if not self.config.routed:
+            router, capabilities = Unrouted(workload), without_traffic(capabilities)
         return World(
             application=self.config.application,
-            workload=_half(self.platform.workload, self.platform_info, "a workload"),
+            workload=workload,
             router=_half(router, self.platform_info, "a router"),
             platforms=tuple(platforms),
             capabilities=capabilities,
@@ -293,6 +292,13 @@ class Assembly:
         )
         watcher = Watcher(provider, history=info.history, query=query, stable=stable, clock=self.clock)
         return Evidence(watcher, self.judge, thresholds, info.name, self.logger)
+
+    def notifier(self, section: Section) -> Notifier:
+        """One of those that `notify:` names. Raises ConfigError, and PluginError that names its plugin."""
+        info = self.registry.find(NotifierInfo, section.name, where=section.where)
+        options = sections.choice_options(section, info, self.registry)
+        made: Notifier = self.registry.build(info, options, self.services)
+        return made
 
     def close(self) -> None:
         """Let go of platforms and journal."""

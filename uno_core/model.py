@@ -120,6 +120,7 @@ class Instance:
     """One running copy of a release. `reason` says in words why it is not ready (empty when it is).
 
     `given_up`: the platform says that it will not get ready by itself; nobody waits for it then.
+    `restarts`: how often it ended by itself and was started again, where the platform counts that.
     """
 
     id: str
@@ -129,6 +130,7 @@ class Instance:
     given_up: bool = False
     host: str = ""
     port: int = 0
+    restarts: int = 0
 
 
 @frozen(kw_only=True)

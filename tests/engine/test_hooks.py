@@ -189,13 +189,13 @@ def test_bad_health_ends_it():
             and event.data["phase"] == "after_traffic"
             and event.data["state"] == "running"
         ):
-            for instance in play.stage.platform.workload.observe().slots[Slot.GREEN].instances:
-                play.stage.platform.workload.crash(instance.id)
+            play.stage.platform.workload.crash(Slot.GREEN, 4)
 
     play.stage.react = react
     began = play.stage.clock.monotonic()
     outcome = play.stage.engine().deploy(play.stage.order(Scripted(script), "v2", hooks=EVERY))
     assert outcome.status is Status.ROLLED_BACK
+    assert "health: " in outcome.message
     assert play.stage.clock.monotonic() - began < 300
 
 

@@ -79,6 +79,13 @@ class Retiring(Protocol):
         """Empty the slot `after` seconds from now, unless it carries traffic then or is converged before."""
 
 
+class Recalling(Protocol):
+    """A workload that knows the releases of before (capability `recalls`)."""
+
+    def recall(self, release: Release) -> None:
+        """Raises ConfigError where this release, deployed once, cannot be started again as it was."""
+
+
 class Router(Protocol):
     """The half of a platform that splits traffic."""
 
@@ -118,7 +125,8 @@ class Capabilities:
     router keeps a mark. retires: the workload empties a slot by itself later. cas: a write fails
     when the object has changed; otherwise write_horizon is how long an unanswered write may still
     land, in seconds. bound: the longest that a write takes to be in force. least_ready: the
-    shortest time to readiness.
+    shortest time to readiness. recalls: the workload says whether a release of before can still be
+    started. routed: there is traffic at all; uno says that itself, of `traffic: none`.
     """
 
     mixed: bool = False
@@ -131,11 +139,13 @@ class Capabilities:
     write_horizon: float = 0.0
     bound: float = 5.0
     least_ready: float = 0.0
+    recalls: bool = False
+    routed: bool = True
 
     @property
     def weights(self) -> bool:
         """Whether traffic can be split at all, not only switched."""
-        return self.granularity < 100.0
+        return self.granularity < 100.0 and self.routed
 
 
 @frozen(kw_only=True)

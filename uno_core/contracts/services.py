@@ -34,7 +34,7 @@ class Services:
     """What every plugin object but a strategy is handed. Grows without breaking plugins.
 
     `platform_options` are the options of the configured platform, for a provider that reads the
-    same place; a plugin checks the type before it uses them.
+    same place; a plugin checks the type before it uses them. `routed`: the application has traffic.
     """
 
     application: Application
@@ -43,6 +43,7 @@ class Services:
     state_dir: Path
     secrets: Secrets
     platform_options: Any = None
+    routed: bool = True
 
 
 @frozen(kw_only=True)

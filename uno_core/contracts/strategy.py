@@ -66,8 +66,8 @@ class Guide:
 class StrategyInfo(Info):
     """A strategy, as registered.
 
-    `needs` names what a platform must have: `weights` (fine splits), `slots` (two of them),
-    `mixed` (two releases in one slot). `outage` says that the strategy may leave the application
+    `needs` names what must be there: `traffic`, `weights` (fine splits of it), `slots` (two of them),
+    `mixed` (two releases in one slot), or one of several: `mixed or weights or no traffic`. `outage` says that the strategy may leave the application
     without a ready instance; the plan says so too.
     """
 

@@ -14,6 +14,7 @@ from uno_core.effects.instances import check_unused, converge
 from uno_core.effects.restoring import Restoration, put_traffic_back
 from uno_core.effects.serving import not_serving
 from uno_core.effects.traffic import set_traffic
+from uno_core.effects.unrouted import watch_steadily
 from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
 from uno_core.effects.world import Attention, Tell, World
 from uno_core.errors import Aborted, LockLost, NotServing, Refused, UnoError
@@ -36,10 +37,8 @@ Arguments = Mapping[str, Any]
 LONGEST_REHEARSAL = 10_000
 """Calls after which a plan gives up on a strategy, that waits for an answer of its own for instance."""
 
-
 HELD = frozenset({"converge", "set_traffic", "call", "promoted", "hook"})
 """What does not begin while a person wants the deployment to hold."""
-
 
 CHANGES = frozenset({"converge", "set_traffic", "call", "retire", "hook", "companions"})
 """What may have changed the world, or something beside it."""
@@ -173,7 +172,7 @@ class Effects:
 
         Empty where any is: on the way back, and until a person's wish to write over another's is met.
         """
-        if self.way_back or self.reassert:
+        if self.way_back or self.reassert or not self.world.capabilities.routed:
             return ()
         return [self._confirmed, *unanswered(self._asked)]
 
@@ -321,6 +320,9 @@ class Effects:
         return value
 
     def _promoted(self, a: Arguments) -> Json:
+        if not self.world.capabilities.routed:
+            # Nobody asks it anything: that it goes on running is all that can be seen.
+            watch_steadily(self.world, self.release, self.attention.check)
         answer = self._verify(a)
         self.attention.promoted()
         self.tell("promoted", {"release": self.release.version})

@@ -21,6 +21,9 @@ DEFAULTS: Mapping[Kind, Sequence[str]] = {
 """The strategies that an environment of each kind gets where nothing is configured, the first that fits.
 Data, so that no plugin can change it by being installed."""
 
+WITHOUT_TRAFFIC = ("rolling",)
+"""The default of an application without traffic, in every environment but one for development."""
+
 
 @frozen(kw_only=True)
 class Choice:
@@ -32,10 +35,17 @@ class Choice:
 
 def misfit(info: StrategyInfo, capabilities: Capabilities) -> str:
     """What the platform lacks for a strategy; empty where it fits."""
-    has = {"weights": capabilities.weights, "mixed": capabilities.mixed, "slots": True}
+    has = {
+        "weights": capabilities.weights,
+        "mixed": capabilities.mixed,
+        "slots": True,
+        "traffic": capabilities.routed,
+        "no traffic": not capabilities.routed,
+    }
     for need in sorted(info.needs):
         if not any(has.get(word, False) for word in need.split(" or ")):
-            return f"it needs {need}, which the platform does not have"
+            who = "the platform" if capabilities.routed else "an application without traffic"
+            return f"it needs {need}, which {who} does not have"
     return ""
 
 
@@ -65,7 +75,7 @@ def choose(
             )
         return Choice(info=info, why=f"named by {asked_where}")
     passed: list[str] = []
-    for name in DEFAULTS[application.kind]:
+    for name in _defaults(application.kind, capabilities):
         if name not in strategies:
             passed.append(f"{name} is not installed")
         elif problem := misfit(strategies[name], capabilities):
@@ -81,6 +91,11 @@ def choose(
         expected="one of " + ", ".join(fitting) if fitting else "an installed strategy",
         remedy="name one: --strategy NAME, or `strategy:` in the configuration",
     )
+
+
+def _defaults(kind: Kind, capabilities: Capabilities) -> Sequence[str]:
+    """Without traffic there is nothing to shift or to switch."""
+    return DEFAULTS[kind] if capabilities.routed or kind is Kind.DEVELOPMENT else WITHOUT_TRAFFIC
 
 
 def already(snapshot: Snapshot, release: Release) -> bool:

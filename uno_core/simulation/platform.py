@@ -48,6 +48,7 @@ class _Copy:
     ready_at: float
     reason: str = "starting"
     down: bool = False
+    restarts: int = 0
 
 
 @frozen
@@ -161,6 +162,7 @@ class SimulatedWorkload:
                 given_up=c.release.version in self.rules.hopeless,
                 host="127.0.0.1",
                 port=1,
+                restarts=c.restarts,
             )
             for c in copies
         )
@@ -182,6 +184,7 @@ class SimulatedWorkload:
             if back_after is None:
                 copy.down = True
             else:
+                copy.restarts += 1
                 copy.ready_at = self._clock.monotonic() + back_after
                 self._clock.at(copy.ready_at, _nothing)
         self._seen.pop(slot, None)

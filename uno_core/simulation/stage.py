@@ -17,6 +17,7 @@ from uno_core.contracts.metrics import Counters, Figures, MetricProvider, NoData
 from uno_core.contracts.services import Services
 from uno_core.contracts.state import Driver, StateStore
 from uno_core.contracts.strategy import DeploymentStrategy
+from uno_core.effects.unrouted import Unrouted
 from uno_core.effects.world import Policy, World
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
@@ -141,7 +142,9 @@ class Stage:
         self.world = World(
             application=self.application,
             workload=self.platform.workload,
-            router=self.platform.router,
+            router=self.platform.router
+            if self.rules.capabilities.routed
+            else Unrouted(self.platform.workload),
             platforms=(self.platform,),
             capabilities=self.rules.capabilities,
             clock=self.clock,

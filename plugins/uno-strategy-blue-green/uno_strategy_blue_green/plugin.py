@@ -20,6 +20,7 @@ def uno_register_strategies() -> list[StrategyInfo]:
             summary="the new release comes up whole in the idle slot, is checked, and takes all traffic at once",
             load=_load,
             options=lambda: BlueGreenOptions,
+            needs=frozenset({"traffic"}),
             guide=Guide(
                 best_for="Critical applications where downtime is unacceptable",
                 resources="High (requires double the resources during deployment)",

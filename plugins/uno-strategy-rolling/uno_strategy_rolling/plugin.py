@@ -20,7 +20,7 @@ def uno_register_strategies() -> list[StrategyInfo]:
             summary="instances are replaced batch by batch, each batch checked before the next",
             load=_load,
             options=lambda: RollingOptions,
-            needs=frozenset({"mixed or weights"}),
+            needs=frozenset({"mixed or weights or no traffic"}),
             guide=Guide(
                 best_for="Applications with limited resources or where multiple versions can coexist",
                 resources="Low to medium (depends on batch size)",

@@ -57,6 +57,8 @@ class Rolling(DeploymentStrategy[RollingOptions]):
             context.converge(live, {context.release: size}, deadline=o.batch_timeout)
         if o.metrics_threshold:
             context.wait(o.pause_between, slot=slot, thresholds=o.metrics_threshold, url=o.health_check_url)
+        if not context.capabilities.mixed and not context.capabilities.routed:
+            context.converge(live, {}, deadline=o.batch_timeout)  # workers that run are in use
         context.promoted()
         if not context.capabilities.mixed:
             context.retire(live)
