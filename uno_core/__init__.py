@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from uno_core.contracts.metrics import MetricProviderInfo as MetricProviderInfo
     from uno_core.contracts.metrics import NoData as NoData
     from uno_core.contracts.metrics import Query as Query
+    from uno_core.contracts.notifier import Notice as Notice
+    from uno_core.contracts.notifier import NoticeKind as NoticeKind
+    from uno_core.contracts.notifier import Notifier as Notifier
+    from uno_core.contracts.notifier import NotifierInfo as NotifierInfo
     from uno_core.contracts.platform import Capabilities as Capabilities
     from uno_core.contracts.platform import Marking as Marking
     from uno_core.contracts.platform import Platform as Platform
@@ -116,6 +120,7 @@ _HOMES = {
     "contracts.metrics": ("Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query"),
     "contracts.beginning": ("Clue", "Sketch", "Surroundings"),
     "contracts.diagnosis": ("Condition", "Diagnosing", "Diagnosis"),
+    "contracts.notifier": ("Notice", "NoticeKind", "Notifier", "NotifierInfo"),
     "contracts.platform": (
         "Capabilities", "Marking", "Platform", "PlatformInfo", "Retiring", "Router", "RouterState",
         "Workload", "WorkloadState",

@@ -20,6 +20,7 @@ from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheckInfo
 from uno_core.contracts.judge import JudgeInfo
 from uno_core.contracts.metrics import MetricProviderInfo
+from uno_core.contracts.notifier import NotifierInfo
 from uno_core.contracts.platform import PlatformInfo
 from uno_core.contracts.services import Info
 from uno_core.contracts.state import StateStoreInfo
@@ -35,12 +36,18 @@ class PluginKind(StrEnum):
     HEALTH = "health"
     METRICS = "metrics"
     JUDGE = "judge"
+    NOTIFY = "notify"
     ENGINE = "engine"
     STATE = "state"
 
     @property
     def words(self) -> str:
-        longer = {"health": "health check", "metrics": "metric provider", "state": "state store"}
+        longer = {
+            "health": "health check",
+            "metrics": "metric provider",
+            "notify": "notifier",
+            "state": "state store",
+        }
         return longer.get(self.value, self.value)
 
 
@@ -50,6 +57,7 @@ _HOOKS: Mapping[str, tuple[PluginKind, type[Info]]] = {
     "uno_register_health_checks": (PluginKind.HEALTH, HealthCheckInfo),
     "uno_register_metric_providers": (PluginKind.METRICS, MetricProviderInfo),
     "uno_register_judges": (PluginKind.JUDGE, JudgeInfo),
+    "uno_register_notifiers": (PluginKind.NOTIFY, NotifierInfo),
     "uno_register_engines": (PluginKind.ENGINE, EngineInfo),
     "uno_register_state_stores": (PluginKind.STATE, StateStoreInfo),
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.health import HealthCheckInfo
     from uno_core.contracts.judge import JudgeInfo
     from uno_core.contracts.metrics import MetricProviderInfo
+    from uno_core.contracts.notifier import NotifierInfo
     from uno_core.contracts.platform import PlatformInfo
     from uno_core.contracts.state import StateStoreInfo
     from uno_core.contracts.strategy import StrategyInfo
@@ -86,6 +87,18 @@ def uno_register_judges() -> list[JudgeInfo]:  # type: ignore[empty-body]  # a s
         @uno_core.hookimpl
         def uno_register_judges():
             return [JudgeInfo(name="strict", summary="No error at all", load=load_judge)]
+    """
+
+
+@hookspec
+def uno_register_notifiers() -> list[NotifierInfo]:  # type: ignore[empty-body]  # a specification
+    """The notifiers of this plugin, chosen by `notify:`, which may name several.
+
+    Example::
+
+        @uno_core.hookimpl
+        def uno_register_notifiers():
+            return [NotifierInfo(name="pager", summary="Our pager", load=load_pager)]
     """
 
 

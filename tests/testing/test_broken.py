@@ -3,13 +3,13 @@
 import pytest
 
 from tests.testing import correct
-from tests.testing.broken import engines, evidence, plugins, routers, states, workloads  # noqa: F401 - they fill the table
+from tests.testing.broken import engines, evidence, notifiers, plugins, routers, states, workloads  # noqa: F401 - they fill the table
 from tests.testing.broken.table import BROKEN
 
 CONTRACTS = sorted({case.contract for case in BROKEN}, key=lambda contract: contract.__name__)
 
 BENCH = """
-from tests.testing.broken import engines, evidence, plugins, routers, states, workloads
+from tests.testing.broken import engines, evidence, notifiers, plugins, routers, states, workloads
 from tests.testing.broken.table import BROKEN
 
 pytest_plugins = ["uno_core.testing.fixtures"]

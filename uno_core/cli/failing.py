@@ -28,6 +28,8 @@ class Terms:
 class Terminated(KeyboardInterrupt):
     """SIGTERM."""
 
+    exit_code = 143
+
 
 def fail(problem: BaseException, terms: Terms) -> int:
     """Say what went wrong, and give the exit code for it."""

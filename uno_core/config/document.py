@@ -27,7 +27,7 @@ KINDS: Mapping[str, Kind] = {
 CHOICES = ("platform", "traffic", "state", "engine", "health", "metrics", "judge")
 """The sections that name a plugin and carry its options."""
 
-LATER = ("notify",)
+LATER: tuple[str, ...] = ()
 """Sections that are described but not built yet: refused, since ignoring them would hurt."""
 
 
@@ -154,6 +154,7 @@ class Config:
     health: Choice | None = None
     metrics: Choice | None = None
     judge: Choice | None = None
+    notify: Sequence[Choice] = ()
     plugins: Mapping[str, str] = field(factory=dict)
     settings: Settings = field(factory=Settings)
     file: Path | None = None

@@ -20,6 +20,8 @@ from uno_core.config.document import (
     named,
 )
 from uno_core.config.mistakes import Mistakes, nearest
+from uno_core.config.naming import SECTION as NOTIFY
+from uno_core.config.naming import notifiers
 from uno_core.config.nodes import Node, Scalar, Table, from_option, merged, read
 from uno_core.config.structure import WRONG, structure
 from uno_core.config.wanted import Overrides, Wanted, wanted
@@ -31,7 +33,7 @@ DEFAULT_FILE = Path("uno.yaml")
 T = TypeVar("T")
 
 _SETTINGS = tuple(a.name for a in attrs.fields(Settings))
-_SECTIONS = ("application", "release", *CHOICES, "strategy", "strategies", "plugins", *_SETTINGS)
+_SECTIONS = ("application", "release", *CHOICES, NOTIFY, "strategy", "strategies", "plugins", *_SETTINGS)
 _ROOT = ("uno", "environment", "environments", *_SECTIONS)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SHORT = frozenset({*CHOICES, "strategy"})
@@ -92,6 +94,8 @@ def _lay(below: Table, above: Table) -> Table:
             other = named(new) not in ("", named(old))
             if other or (named(old) == "none" and key == "traffic"):
                 below = below.without(key)
+    if "notify" in above.entries:  # whom one environment tells is said there as a whole
+        below = below.without("notify")
     result = merged(below, above)
     return result if isinstance(result, Table) else below
 
@@ -326,6 +330,7 @@ class _Loader:
             health=self._choice(root, "health"),
             metrics=self._choice(root, "metrics"),
             judge=self._choice(root, "judge"),
+            notify=notifiers(root, self._mistakes),
             plugins=self._plugins(root),
             settings=self._made(settings, Settings, "") or Settings(),
             file=self._file,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from uno_core.testing.judge import JudgeContract as JudgeContract
     from uno_core.testing.lock import LockContract as LockContract
     from uno_core.testing.metrics import MetricProviderContract as MetricProviderContract
+    from uno_core.testing.notifier import NotifierContract as NotifierContract
     from uno_core.testing.platform import PlatformContract as PlatformContract
     from uno_core.testing.plugin import PluginContract as PluginContract
     from uno_core.testing.router import RouterContract as RouterContract
@@ -49,6 +50,7 @@ _HOMES = {
     "JudgeContract": "judge",
     "LockContract": "lock",
     "MetricProviderContract": "metrics",
+    "NotifierContract": "notifier",
     "PlatformContract": "platform",
     "PluginContract": "plugin",
     "RouterContract": "router",

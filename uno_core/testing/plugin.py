@@ -25,6 +25,7 @@ from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheckInfo
 from uno_core.contracts.judge import JudgeInfo
 from uno_core.contracts.metrics import MetricProviderInfo
+from uno_core.contracts.notifier import Notifier, NotifierInfo
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Info
 from uno_core.contracts.state import StateStore, StateStoreInfo
@@ -37,12 +38,14 @@ _KINDS: Mapping[type[Info], tuple[str, Sequence[str]]] = {
     HealthCheckInfo: ("uno_register_health_checks", ("check", "per_instance")),
     MetricProviderInfo: ("uno_register_metric_providers", ("window", "sample")),
     JudgeInfo: ("uno_register_judges", ("judge",)),
+    NotifierInfo: ("uno_register_notifiers", ("notify", "close")),
     EngineInfo: ("uno_register_engines", ("driving",)),
     StateStoreInfo: ("uno_register_state_stores", ("acquire", "append", "entries")),
 }
 _BASES: Mapping[type[Info], type[Any]] = {
     StrategyInfo: DeploymentStrategy,
     PlatformInfo: Platform,
+    NotifierInfo: Notifier,
     StateStoreInfo: StateStore,
 }
 _HOOKS = {name for name in vars(hookspecs) if name.startswith("uno_register_")}
