@@ -15,6 +15,7 @@ from uno_core.errors import ConfigError, StateError
 from uno_core.journal.lock import describe
 from uno_core.model import DeploymentResult, Json, Release, Status
 from uno_core.planning import Choice, UnderWay
+from uno_core.straight import NAME, StraightBack, info
 from uno_core.targeting import Target, Targeting
 from uno_core.wire import from_json
 
@@ -127,13 +128,56 @@ class Records(Targeting):
                 return record
         return newest
 
+    def _served(self) -> Sequence[Record]:
+        """The deployments that were seen to serve, the newest first."""
+        return [r for r in self.history() if Recorded(self.store.entries(r.id, "deploy")).served]
+
+    def _straight_back(self, version: str) -> Target:
+        """What takes the application to a version that served before, as it was then.
+
+        Raises ConfigError where none did, or where it cannot be started again: nothing was touched.
+        """
+        served = self._served()
+        record = next((r for r in served if r.version == version), None)
+        if record is None:
+            known = list(dict.fromkeys(r.version for r in served))[:10]
+            raise ConfigError(
+                f"{version} never served here",
+                expected="one of " + ", ".join(known) if known else "a version of the history",
+                where="--to",
+                remedy="uno history shows them; `uno deploy --version` deploys any other",
+            )
+        release = from_json(record.params["release"], Release)
+        self._check_recalled([release])
+        options: Any = record.params["options"]
+        url = options.get("health_check_url") if isinstance(options, Mapping) else None
+        return self._straight(release, {"url": url, "outage": bool(record.params.get("outage"))})
+
+    def _straight(self, release: Release, options: Mapping[str, Json]) -> Target:
+        made = info(outage=bool(options["outage"]))
+        return Target(
+            choice=Choice(info=made, why="it served before"),
+            strategy=StraightBack(made.name, self.logger),
+            options=options,
+            release=release,
+        )
+
+    def _check_recalled(self, releases: Sequence[Release]) -> None:
+        """Raises ConfigError where the platform knows that one cannot be started again."""
+        if self.world.capabilities.recalls:
+            for release in releases:
+                self.world.workload.recall(release)  # type: ignore[attr-defined]  # declared: Recalling
+
     def _recorded(self, record: Record) -> Target:
         """What made a deployment: its strategy, with the options that it had."""
-        info = self.registry.find(StrategyInfo, record.strategy, where=record.id)
-        options = self._recorded_options(info, record)
+        if record.strategy == NAME:
+            options: Any = record.params["options"]
+            return self._straight(from_json(record.params["release"], Release), options)
+        found = self.registry.find(StrategyInfo, record.strategy, where=record.id)
+        options = self._recorded_options(found, record)
         return Target(
-            choice=Choice(info=info, why=f"made {record.id}"),
-            strategy=self.registry.strategy(info, options, self.logger),
+            choice=Choice(info=found, why=f"made {record.id}"),
+            strategy=self.registry.strategy(found, options, self.logger),
             options=options,
             release=from_json(record.params["release"], Release),
             **_beside(record),
@@ -142,9 +186,9 @@ class Records(Targeting):
     def _plain(self, record: Record) -> Target:
         """The same without the strategy's plugin, which is gone, broken, or takes other options now."""
         outage = bool(record.params.get("outage"))
-        info = StrategyInfo(name=record.strategy, summary="restores", load=lambda: Restoring, outage=outage)
+        plain = StrategyInfo(name=record.strategy, summary="restores", load=lambda: Restoring, outage=outage)
         return Target(
-            choice=Choice(info=info, why=f"made {record.id}"),
+            choice=Choice(info=plain, why=f"made {record.id}"),
             strategy=Restoring(record.strategy, self.logger),
             options=record.params["options"],
             release=from_json(record.params["release"], Release),

@@ -252,30 +252,69 @@ class Session(Announcing):
         than it was begun with. Raises Locked, ConfigError and Nondeterminism, with nothing touched.
         """
         record = self.named(id) if id else self.last()
-        info = self.registry.find(StrategyInfo, record.strategy, where=record.id)
-        if not changed:
-            check_same_plugins(record, self._plugins(info))
         target = self._recorded(record)
+        if not changed:
+            check_same_plugins(record, self._plugins(target.choice.info))
         return self._driving(patient=patient).resume(
             self._order(target, str(record.params.get("reason", ""))), record.id, reassert=reassert
         )
 
     @announced(back=True)
-    def rollback(self, why: str, *, take_over: bool = False) -> Outcome:
+    def rollback(
+        self, why: str, *, take_over: bool = False, to: str = "", forbidden: bool = False
+    ) -> Outcome:
         """Take the last deployment back to what served before it, in whatever state it is.
 
         A living driver is asked to; `take_over` ends one that does not answer. An attempt that was
-        rolled back by itself is passed over. Raises ConfigError where the last one was taken back
-        already, or none ever changed anything.
+        rolled back by itself is passed over. to: a version that served before, which is started and
+        checked, and then gets all traffic. forbidden: also where the configuration forbade it. Raises
+        ConfigError where the last one was taken back already, or none ever changed anything, and
+        where what to go back to cannot be started any more.
         """
+        if to and not self._stands_before(to):
+            return self._begin_or_join(
+                Beginning(
+                    reason=why,
+                    target=self._straight_back(to),
+                    stable=None,
+                    patient=True,
+                    plan=None,
+                    expect_live="",
+                )
+            )
         record = self._to_take_back()
+        if not forbidden:
+            self._refuse_forbidden(record)
         if record.status in (Status.ROLLED_BACK, Status.FAILED):
             raise ConfigError(
                 f"there is nothing to take back: {record.id} ended {record.status.value}",
                 found=record.message,
                 remedy="uno history shows all deployments; deploy the version that you want",
             )
+        if record.status.final:
+            before = from_json(record.params["initial"], Snapshot)
+            self._check_recalled(before.releases)
         return self.take_back(record, why, take_over=take_over)
+
+    def _stands_before(self, version: str) -> bool:
+        """Whether it is what served before the last deployment: then that one is simply taken back."""
+        records = self.history(limit=1)
+        if not records or records[0].status is not Status.SUCCESSFUL:
+            return False
+        before = from_json(records[0].params["initial"], Snapshot)
+        return [release.version for release in before.releases] == [version]
+
+    def _refuse_forbidden(self, record: Record) -> None:
+        after = Recorded(self.store.entries(record.id)).forbidden(str(record.params.get("forbid_after", "")))
+        if after:
+            raise ConfigError(
+                f"{record.id} is not taken back: {after}",
+                found=f"it is {record.status.value}",
+                expected="a deployment that may be taken back",
+                where="rollback.forbid_after",
+                remedy="deploy a version that mends it, with --stable SLOT where two slots have traffic; or,"
+                " once what cannot be undone has been looked after, `uno rollback --even-forbidden`",
+            )
 
     @announced(back=True)
     def take_back(self, record: Record, why: str, *, take_over: bool = False) -> Outcome:

@@ -125,6 +125,14 @@ def _warn(view: View, warning: str) -> None:
 @configured()
 @click.option("--reason", default="", metavar="TEXT", help="Why; stands in the history.")
 @click.option(
+    "--to",
+    "to",
+    default="",
+    metavar="VERSION",
+    help="A version that served before, instead of the last one: started, checked, switched to.",
+)
+@click.option("--even-forbidden", is_flag=True, help="Although `rollback.forbid_after` forbade it by then.")
+@click.option(
     "--take-over",
     is_flag=True,
     help="End a driver that does not answer: on this machine it is killed, elsewhere fenced off.",
@@ -132,7 +140,16 @@ def _warn(view: View, warning: str) -> None:
 @output("json", "jsonl")
 @debug
 @click.pass_context
-def rollback(ctx: click.Context, request: Request, *, reason: str, take_over: bool, output: str) -> None:
+def rollback(
+    ctx: click.Context,
+    request: Request,
+    *,
+    reason: str,
+    to: str,
+    even_forbidden: bool,
+    take_over: bool,
+    output: str,
+) -> None:
     """Take the last deployment back to what served before it, whatever state it is in.
 
     A living driver is asked to. Exits with 0 when the application is back, with 4 when a person is
@@ -147,11 +164,14 @@ def rollback(ctx: click.Context, request: Request, *, reason: str, take_over: bo
         outcome = drive(
             session,
             view_for(output),
-            lambda: session.rollback(why, take_over=take_over),
+            lambda: session.rollback(why, take_over=take_over, to=to, forbidden=even_forbidden),
             begun=ASKED,
         )
-        code = ending.back_code(outcome)
-        facts = {**ending.made_from(record, why), "exit_code": code}
+        made = session.store.get(outcome.deployment)
+        # A way to another version is a deployment of its own, and ends like one.
+        anew = to and (made is None or made.version == to)
+        code = outcome.exit_code if anew else ending.back_code(outcome)
+        facts = {**ending.made_from(made or record, why), "exit_code": code}
         ending.answer(session, outcome, facts, output, time.monotonic() - began)
         if outcome.snapshot and output == "text":
             printing.out(wording.serving(outcome.snapshot))

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define
 
+from uno_core.contracts.platform import CompanionState
 from uno_core.effects.hooking import Hook
 from uno_core.effects.watching import Watch
 from uno_core.effects.world import BRIEF, Attention, Tell, World
@@ -144,7 +145,7 @@ class Beside:
                 except UnoError as problem:
                     waits[name] = problem.message
                     continue
-                if not state.ready or (release is not None and state.release != release):
+                if not state.ready or (release is not None and _version(state) != release.version):
                     waits[name] = state.reason or f"it runs {state.release or 'nothing'}"
                 else:
                     self.tell("companion", {"name": name, "state": "ready"})
@@ -161,3 +162,7 @@ class Beside:
         self.world.logger.warning("a companion could not be updated", companion=name, problem=str(problem))
         self.tell("companion", {"name": name, "state": "failed", "problem": str(problem)})
         return problem.message + (f": {problem.found}" if problem.found else "")
+
+
+def _version(state: CompanionState) -> str:
+    return state.release.version if state.release else ""

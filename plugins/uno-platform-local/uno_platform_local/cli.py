@@ -135,6 +135,7 @@ def up(root: Path, foreground: bool, patience: float) -> None:
 
     def work() -> int:
         from uno_core import ConfigError
+        from uno_platform_local.companions import roots
         from uno_platform_local.daemon import prepare, read_settings, stop
         from uno_platform_local.inspection import inspect
         from uno_platform_local.layout import Layout
@@ -151,6 +152,9 @@ def up(root: Path, foreground: bool, patience: float) -> None:
         if foreground:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda n, _frame: halt.append(n))
+        for below in roots(layout):
+            if (kept := read_settings(below)) is not None:
+                prepare(below, kept)
         prepare(layout, settings)
         workload, _ = inspect(layout)
         end = time.monotonic() + patience
@@ -176,6 +180,7 @@ def up(root: Path, foreground: bool, patience: float) -> None:
 
 
 def _stay(layout: Any, settings: Any, halt: list[int], stop: Callable[..., bool]) -> int:
+    from uno_platform_local.companions import roots
     from uno_platform_local.daemon import running
 
     misses = 0
@@ -185,6 +190,8 @@ def _stay(layout: Any, settings: Any, halt: list[int], stop: Callable[..., bool]
         if misses >= 3:
             click.echo("the supervisor is gone", err=True)
             return 1
+    for below in roots(layout):
+        stop(below, patience=settings.drain_timeout)
     stop(layout, patience=settings.drain_timeout)
     return 0
 
@@ -195,11 +202,14 @@ def down(root: Path) -> None:
     """Stop everything: requests under way end first. `up` brings the same back."""
 
     def work() -> int:
+        from uno_platform_local.companions import roots
         from uno_platform_local.daemon import read_settings, stop
         from uno_platform_local.layout import Layout
 
         layout = Layout.of(root)
         settings = read_settings(layout)
+        for below in roots(layout):
+            stop(below, patience=30.0)
         ran = stop(layout, patience=settings.drain_timeout if settings else 30.0)
         click.echo("everything is stopped" if ran else "nothing was running")
         return 0

@@ -34,7 +34,7 @@ def inspect(layout: Layout) -> tuple[LocalWorkload, LocalRouter]:
     settings = read_settings(layout)
     traffic = (
         LocalTraffic(listen=settings.listen, slot_hosts=settings.slot_hosts, timeout=settings.timeout)
-        if settings
+        if settings and settings.listen
         else LocalTraffic()
     )
     options = LocalOptions(

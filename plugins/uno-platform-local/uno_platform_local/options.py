@@ -31,6 +31,21 @@ class LocalTraffic:
 
 
 @frozen(kw_only=True)
+class LocalCompanion:
+    """A program that gets the same release beside the slots: a worker, a scheduler."""
+
+    command: tuple[str, ...] = option(
+        help="argument list that starts it, from the release's directory; {port} and {version} are filled in"
+    )
+    instances: int = option(default=1, ge=1, help="how many of it run")
+    env: Mapping[str, str] = option(factory=dict, help="environment variables beside the application's")
+    readiness: str = option(
+        default="none", help="a path that answers 2xx when ready; none: runs for 1 s; tcp: it accepts TCP"
+    )
+    grace: float = option(default=30.0, unit="s", ge=0, help="from SIGTERM to SIGKILL")
+
+
+@frozen(kw_only=True)
 class LocalOptions:
     """One application on this machine."""
 
@@ -50,7 +65,9 @@ class LocalOptions:
         default=None, help="where an instance starts; by default its artifact, else root", release=True
     )
     readiness: str | None = option(
-        default=None, help="a path that answers 2xx when ready; none: runs for 1 s; default: it accepts TCP"
+        default=None,
+        help="a path that answers 2xx when ready; none: runs for 1 s; tcp: it accepts TCP; by default tcp"
+        " with traffic, and none without",
     )
     grace: float = option(default=30.0, unit="s", ge=0, help="from SIGTERM to SIGKILL")
     drain: float = option(default=1.0, unit="s", ge=0, help="from out of the proxy to SIGTERM, at least")
@@ -62,3 +79,6 @@ class LocalOptions:
     )
     log_backups: int = option(default=3, ge=0, help="rotated logs that are kept of an instance")
     traffic: LocalTraffic = option(factory=LocalTraffic, help="the proxy in front of the slots")
+    companions: Mapping[str, LocalCompanion] = option(
+        factory=dict, help="programs that can be named under `companions`, each by its name"
+    )

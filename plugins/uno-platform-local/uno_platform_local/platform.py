@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from uno_core import Platform, Services
+from uno_platform_local.companions import LocalCompanions
 from uno_platform_local.daemon import Settings, prepare
 from uno_platform_local.files import stamp
 from uno_platform_local.layout import Layout
@@ -24,9 +27,12 @@ class LocalPlatform(Platform[LocalOptions]):
         self.layout = Layout.of(options.root)
         self.workload = LocalWorkload(options, services)
         self.router = LocalRouter(options, services)
+        if options.companions:
+            self.companions = LocalCompanions(options, services)
 
     def prepare(self) -> None:
-        prepare(self.layout, settings_of(self.options, self.services.application.key))
+        settings = settings_of(self.options, self.services.application.key)
+        prepare(self.layout, settings if self.services.routed else evolve(settings, listen=""))
 
     def wait_for_change(self, timeout: float) -> None:
         """Return when the agent reported or the routes changed.

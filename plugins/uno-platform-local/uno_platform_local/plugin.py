@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uno_core import Capabilities, MetricProviderInfo, PlatformInfo, hookimpl
+from uno_core import Capabilities, MetricProviderInfo, PlatformInfo, Sketch, Surroundings, hookimpl
 
 if TYPE_CHECKING:
     from uno_platform_local.metrics import LocalMetrics
@@ -35,6 +35,12 @@ def _state_dir(options: Any) -> Path:
     return Path(options.root) / "state"
 
 
+def _sketch(around: Surroundings) -> Sketch:
+    from uno_platform_local.sketching import sketch
+
+    return sketch(around)
+
+
 @hookimpl
 def uno_register_platforms() -> list[PlatformInfo]:
     return [
@@ -52,9 +58,11 @@ def uno_register_platforms() -> list[PlatformInfo]:
                 cas=True,
                 bound=2.0,
                 least_ready=0.1,
+                recalls=True,
             ),
             state_dir=_state_dir,
             metrics="local",
+            sketch=_sketch,
         )
     ]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from attrs import evolve
 
 from uno_core import (
     ConfigError,
@@ -23,7 +26,7 @@ from uno_platform_local.daemon import running
 from uno_platform_local.files import locked, read_json
 from uno_platform_local.layout import Layout
 from uno_platform_local.options import LocalOptions
-from uno_platform_local.specification import keep, kept, specify
+from uno_platform_local.specification import Specification, keep, kept, specify
 from uno_platform_local.wish import (
     SlotWish,
     counts_from_json,
@@ -46,7 +49,33 @@ class LocalWorkload:
         self.layout = Layout.of(options.root)
 
     def resolve(self, release: Release) -> Release:
-        return specify(self.options, release).release
+        return self._specify(release).release
+
+    def _specify(self, release: Release) -> Specification:
+        made = specify(self.options, release)
+        if made.readiness is None and not self.services.routed:
+            return evolve(made, readiness="none")  # nobody connects to it
+        return evolve(made, readiness=None) if made.readiness == "tcp" else made
+
+    def recall(self, release: Release) -> None:
+        """The specification is kept for good; what it names is the user's, and may be gone."""
+        try:
+            of_then = kept(self.layout, release)
+        except PlatformError as problem:
+            raise ConfigError(
+                problem.message, expected=problem.expected, where="--to", remedy=problem.remedy
+            ) from problem
+        program = of_then.command[0]
+        there = Path(of_then.directory)
+        lost = [str(path) for path in (there, there / program) if not path.exists()]
+        if lost:
+            raise ConfigError(
+                f"version {release.version} cannot be started again",
+                found=f"{lost[0]} is gone",
+                expected="what it was started from",
+                where="--to",
+                remedy="unpack the release there again, or name another version",
+            )
 
     def converge(self, slot: Slot, counts: Counts) -> None:
         for release, count in counts.items():
@@ -63,7 +92,7 @@ class LocalWorkload:
         self.layout.make()
         known = (self.layout.releases / f"{release.id}.json").exists()
         try:
-            now = specify(self.options, release)
+            now = self._specify(release)
         except ConfigError:
             if known:
                 return
@@ -123,6 +152,7 @@ class LocalWorkload:
                     given_up=row.get("given_up", False),
                     host=row["host"],
                     port=row["port"],
+                    restarts=row.get("restarts", 0),
                 )
             )
         running_now = Counter(i.release for i in instances)

@@ -35,6 +35,8 @@ class Running:
     ready: bool = False
     reason: str = "is being started"
     failures: int = 0
+    restarts: int = 0
+    """How often it ended by itself and was started again."""
     admitted: bool = False
     """Whether Envoy was seen to send it requests since it got ready; before that it is not called ready."""
     listed: bool = False
@@ -69,6 +71,7 @@ class Running:
                 self.reason, self.told = self._ended(process), key
             return
         if process.pid != self.pid:
+            self.restarts += bool(self.started)
             found = orphans.identity(process.pid)
             self.pid, self.started = process.pid, found[1] if found else 0.0
             self.since, self.next_probe, self.failures = now, now, 0

@@ -77,6 +77,7 @@ class Reconciler:
             if row and row["pid"]:
                 one.pid, one.started, one.since = row["pid"], row["started"], time.monotonic()
                 one.ready = one.admitted = row["ready"] and not one.draining
+                one.restarts = row.get("restarts", 0)
                 one.reason, one.given_up = row["reason"], row.get("given_up", False)
             one.listed = record.port in listed[record.slot]
 
@@ -374,6 +375,7 @@ class Reconciler:
                 "port": o.record.port,
                 "pid": o.pid,
                 "started": o.started,
+                "restarts": o.restarts,
             }
             for o in sorted(rows, key=lambda o: o.record.port)
         ]
