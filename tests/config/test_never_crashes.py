@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from uno_core import ConfigError
 from uno_core.config import nodes
 from uno_core.config.document import LATER, Config
-from uno_core.config.load import _ROOT, load_node
+from uno_core.config.load import ROOT, load_node
 from uno_core.config.wanted import Overrides
 
-KEYS = st.sampled_from([*_ROOT, *LATER, "name", "kind", "prod", "staging", "canary", "file", "<<"]) | st.text(
+KEYS = st.sampled_from([*ROOT, *LATER, "name", "kind", "prod", "staging", "canary", "file", "<<"]) | st.text(
     max_size=8
 )
 SCALARS = (

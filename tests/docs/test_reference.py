@@ -110,10 +110,10 @@ def test_no_page_has_options_that_do_not_exist(page):
 
 
 def test_every_key_of_the_configuration_stands_on_its_page(page):
-    from uno_core.config.load import _ROOT
+    from uno_core.config.load import ROOT
 
     text = page("configuration")
-    missing = [key for key in _ROOT if f"| `{key}` |" not in text]
+    missing = [key for key in ROOT if f"| `{key}` |" not in text]
     assert not missing
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from attrs import evolve
@@ -19,11 +19,12 @@ from uno_core.config.document import (
     Settings,
     named,
 )
+from uno_core.config.laying import SHORT, lay, long, put
 from uno_core.config.mistakes import Mistakes, nearest
 from uno_core.config.naming import SECTION as NOTIFY
 from uno_core.config.naming import notifiers
-from uno_core.config.nodes import Node, Scalar, Table, from_option, merged, read
-from uno_core.config.structure import WRONG, structure
+from uno_core.config.nodes import Node, Scalar, Table, from_option, read
+from uno_core.config.structure import PART, WRONG, structure
 from uno_core.config.wanted import Overrides, Wanted, wanted
 from uno_core.discovery import PluginKind
 from uno_core.errors import ConfigError
@@ -32,12 +33,11 @@ from uno_core.model import Application, Kind
 DEFAULT_FILE = Path("uno.yaml")
 T = TypeVar("T")
 
-_SETTINGS = tuple(a.name for a in attrs.fields(Settings))
-_SECTIONS = ("application", "release", *CHOICES, NOTIFY, "strategy", "strategies", "plugins", *_SETTINGS)
-_ROOT = ("uno", "environment", "environments", *_SECTIONS)
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_SHORT = frozenset({*CHOICES, "strategy"})
-_NAMELESS = ("traffic", "state")
+SETTINGS = tuple(a.name for a in attrs.fields(Settings))
+SECTIONS = ("application", "release", *CHOICES, NOTIFY, "strategy", "strategies", "plugins", *SETTINGS)
+ROOT = ("uno", "environment", "environments", *SECTIONS)
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+NAMELESS = ("traffic", "state")
 """Sections that may be described without a name: the platform's own router, the store in files."""
 
 
@@ -57,9 +57,31 @@ def load(path: Path | None = None, *, environment: str = "", overrides: Override
     )
 
 
-def load_node(root: Node, *, file: Path | None = None, overrides: Overrides | None = None) -> Config:
-    """The same for what was read already, or made with `nodes.from_value`."""
-    return _Loader(file, overrides or Overrides()).load(root)
+def load_node(
+    root: Node,
+    *,
+    file: Path | None = None,
+    overrides: Overrides | None = None,
+    mistakes: Mistakes | None = None,
+) -> Config:
+    """The same for what was read already, or made with `nodes.from_value`.
+
+    Where `mistakes` is given they are added to it, and what is returned lacks what they spoiled.
+    """
+    collected = Mistakes() if mistakes is None else mistakes
+    config = _Loader(file, overrides or Overrides(), collected).load(root)
+    if mistakes is None:
+        collected.raise_any()
+    return config
+
+
+def load_layer(layer: Table, *, mistakes: Mistakes, file: Path | None = None, whole: bool = False) -> Config:
+    """One layer of a document by itself: its top without `environments`, or one of these.
+
+    Nothing is missing from it, since another layer may have that; what stands in it has to be right.
+    whole: no other layer gives its sections their names, so that each has to say it itself.
+    """
+    return _Loader(file, Overrides(), mistakes).layer(layer, whole=whole)
 
 
 def load_choices(path: Path | None = None) -> Mapping[str, str]:
@@ -73,46 +95,13 @@ def load_choices(path: Path | None = None) -> Mapping[str, str]:
     return {key: child.text for key, child in entries if isinstance(child, Scalar)}
 
 
-def _long(root: Table) -> Table:
-    """`x: name` written out as `x: {name: name}`, so that one lays over the other."""
-    for key in _SHORT & root.entries.keys():
-        node = root.entries[key]
-        if isinstance(node, Scalar) and not node.empty:
-            table = Table(
-                entries={"name": node}, lines={"name": node.where}, where=node.where, folder=node.folder
-            )
-            root = evolve(root, entries={**root.entries, key: table})
-    return root
-
-
-def _lay(below: Table, above: Table) -> Table:
-    """An environment over the document. A section that names another plugin replaces the one below."""
-    below, above = _long(below), _long(above)
-    for key in _SHORT & below.entries.keys() & above.entries.keys():
-        old, new = below.entries[key], above.entries[key]
-        if isinstance(old, Table) and isinstance(new, Table):
-            other = named(new) not in ("", named(old))
-            if other or (named(old) == "none" and key == "traffic"):
-                below = below.without(key)
-    if "notify" in above.entries:  # whom one environment tells is said there as a whole
-        below = below.without("notify")
-    result = merged(below, above)
-    return result if isinstance(result, Table) else below
-
-
-def _put(table: Table, path: list[str], node: Node) -> Table:
-    if len(path) == 1:
-        return table.with_entry(path[0], node)
-    child = table.entries.get(path[0])
-    inner = child if isinstance(child, Table) else Table(where=node.where)
-    return table.with_entry(path[0], _put(inner, path[1:], node))
-
-
 class _Loader:
-    def __init__(self, file: Path | None, over: Overrides) -> None:
+    def __init__(self, file: Path | None, over: Overrides, mistakes: Mistakes) -> None:
         self._file = file
         self._over = over
-        self._mistakes = Mistakes()
+        self._mistakes = mistakes
+        self._part = False
+        self._nameless: Sequence[str] = NAMELESS
 
     def load(self, root: Node) -> Config:
         if not isinstance(root, Table):
@@ -122,13 +111,17 @@ class _Loader:
                 where=root.where,
                 remedy="begin with `application: NAME`",
             )
-        self._known(root, _ROOT, "")
+        self._known(root, ROOT, "")
         self._version(root)
         name, kind, laid = self._environment(root)
-        laid, over_strategy = self._overrides(_long(laid))
-        config = self._config(laid, over_strategy, name, kind)
-        self._mistakes.raise_any()
-        return config
+        laid, over_strategy = self._overrides(long(laid))
+        return self._config(laid, over_strategy, name, kind)
+
+    def layer(self, table: Table, *, whole: bool) -> Config:
+        self._part = True
+        self._nameless = NAMELESS if whole else tuple(SHORT)
+        self._text(table, "environment")
+        return self._config(long(table), Table(), "", Kind.PRODUCTION)
 
     def _known(self, table: Table, known: tuple[str, ...], path: str) -> None:
         for key in table.entries:
@@ -151,7 +144,7 @@ class _Loader:
 
     def _version(self, root: Table) -> None:
         node = root.entries.get("uno")
-        if node is not None and not (isinstance(node, Scalar) and node.text == "1"):
+        if node is not None and not (isinstance(node, Scalar) and node.text in ("1", "1.0")):
             self._mistakes.add(
                 "this version of uno does not read this form of configuration",
                 found=f"uno: {node.told()}",
@@ -164,7 +157,7 @@ class _Loader:
         node = root.entries.get(key)
         if node is None:
             return ""
-        if isinstance(node, Scalar) and not node.empty and _NAME.fullmatch(node.text):
+        if isinstance(node, Scalar) and not node.empty and NAME.fullmatch(node.text):
             return node.text
         self._mistakes.add(
             f"{key} is not what it has to be",
@@ -193,7 +186,7 @@ class _Loader:
         for key, node in declared.entries.items():
             path = f"environments.{key}."
             if isinstance(node, Table):
-                self._known(node, ("kind", *_SECTIONS), path)
+                self._known(node, ("kind", *SECTIONS), path)
                 sections[key] = node
             elif isinstance(node, Scalar) and node.empty:
                 sections[key] = Table(where=node.where)
@@ -207,7 +200,7 @@ class _Loader:
         name = self._text(root, "environment") or self._only(root, sections)
         section = sections.get(name, Table())
         kind = self._kind(root, name, declared, section)
-        return name, kind, _lay(root.without("environments"), section.without("kind"))
+        return name, kind, lay(root.without("environments"), section.without("kind"))
 
     def _only(self, root: Table, sections: Mapping[str, Table]) -> str:
         if len(sections) > 1 and "environment" not in root.entries:
@@ -249,10 +242,10 @@ class _Loader:
         for key, flag, text in flags:
             if text:
                 given = Scalar(text=text, where=flag, plain=False)
-                root = _lay(root, Table(entries={key: given}, lines={key: flag}, where=flag))
+                root = lay(root, Table(entries={key: given}, lines={key: flag}, where=flag))
         if over.namespace:
             given = Scalar(text=over.namespace, where="--namespace", plain=False)
-            root = _put(root, ["platform", "namespace"], given)
+            root = put(root, ["platform", "namespace"], given)
         strategy = Table(where="--option")
         for written in over.options:
             where = f"--option {written}"
@@ -267,22 +260,22 @@ class _Loader:
                     remedy="the environment is named with --environment",
                 )
             elif path[0] == "strategy" and len(path) > 1:
-                strategy = _put(strategy, path[1:], from_option(text, where))
+                strategy = put(strategy, path[1:], from_option(text, where))
             else:
-                self._known(Table(entries={path[0]: Table()}, where=where), _SECTIONS, "")
-                root = _long(_put(root, path, from_option(text, where)))
+                self._known(Table(entries={path[0]: Table()}, where=where), SECTIONS, "")
+                root = long(put(root, path, from_option(text, where)))
         return root, strategy
 
     def _made(self, node: Node, cls: type[T], path: str) -> T | None:
-        made = structure(node, cls, path, mistakes=self._mistakes)
-        return None if made is WRONG else made
+        made = structure(node, cls, path, mistakes=self._mistakes, partial=self._part)
+        return None if made is WRONG or made is PART else made
 
     def _choice(self, root: Table, key: str) -> Choice | None:
         node = root.entries.get(key)
         if node is None:
             return None
         name = node.entries.get("name") if isinstance(node, Table) else None
-        if not isinstance(node, Table) or (name is None and key not in _NAMELESS):
+        if not isinstance(node, Table) or (name is None and key not in self._nameless):
             self._mistakes.add(
                 f"{key} names nobody",
                 found=node.told(),
@@ -291,7 +284,7 @@ class _Loader:
                 remedy=f"write {key}: NAME, or {key}: {{name: NAME, …}}",
             )
             return None
-        if name is not None and not (isinstance(name, Scalar) and not name.empty):
+        if name is not None and not (isinstance(name, Scalar) and name.text and not name.empty):
             self._mistakes.add(f"{key}.name is no name", found=name.told(), where=f"{name.where}, {key}.name",
                                remedy=f"write {key}: {{name: NAME, …}}")  # fmt: skip
             return None
@@ -306,7 +299,7 @@ class _Loader:
     def _config(self, root: Table, over_strategy: Table, environment: str, kind: Kind) -> Config:
         release = self._made(root.entries.get("release", Table()), Wanted, "release") or Wanted()
         application = self._text(root, "application")
-        if "application" not in root.entries:
+        if "application" not in root.entries and not self._part:
             self._mistakes.add(
                 "the application has no name",
                 where=root.where if self._file else f"there is no {DEFAULT_FILE} in {Path.cwd()}",
@@ -314,7 +307,7 @@ class _Loader:
                 if self._file
                 else "name the file with --config-file FILE, or give --app-name NAME",
             )
-        settings = evolve(root, entries={k: v for k, v in root.entries.items() if k in _SETTINGS})
+        settings = evolve(root, entries={k: v for k, v in root.entries.items() if k in SETTINGS})
         strategy = root.entries.get("strategy")
         return Config(
             application=Application(name=application or "unnamed", environment=environment, kind=kind),
@@ -359,7 +352,9 @@ class _Loader:
         node = root.entries.get("plugins")
         if node is None:
             return {}
-        made = self._made(Table(entries={"plugins": node}, where=node.where), _Plugins, "")
+        table = Table(entries={"plugins": node}, where=node.where)
+        made: Any = structure(table, _Plugins, "", mistakes=self._mistakes)
+        made = None if made is WRONG else made
         for key in made.plugins if made else ():
             kind, _, name = key.partition(".")
             if kind not in set(PluginKind) or not name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from uno_core.errors import ConfigError
+from uno_core.errors import ConfigError, UnoError
 
 
 class ConfigErrors(ConfigError):
@@ -38,6 +38,20 @@ class Mistakes:
         for one in error.errors if isinstance(error, ConfigErrors) else (error,):
             if str(one) not in {str(other) for other in self._errors}:
                 self._errors.append(one)
+
+    def take_any(self, error: UnoError) -> None:
+        """Remember an error of any kind, a broken plugin for instance, as one of the configuration."""
+        if isinstance(error, ConfigError):
+            self.take(error)
+            return
+        self.add(
+            error.message, found=error.found, expected=error.expected, where=error.where, remedy=error.remedy
+        )
+
+    @property
+    def errors(self) -> Sequence[ConfigError]:
+        """What was collected, in the order in which it was found."""
+        return tuple(self._errors)
 
     def expected(self) -> Sequence[str]:
         """What each of them expected instead."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from attrs import frozen
@@ -34,7 +34,8 @@ class OptionSpec:
         """What would be expected instead of this value; empty where it is fine."""
         if value is None:
             return ""
-        values: Iterable[object] = value if isinstance(value, list | tuple) else (value,)
+        several = isinstance(value, list | tuple | set | frozenset)
+        values: Iterable[object] = cast("Iterable[object]", value) if several else (value,)
         for number in values:
             if self.choices and number not in self.choices:
                 return "one of " + ", ".join(self.choices)

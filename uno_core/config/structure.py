@@ -25,20 +25,25 @@ from uno_core.model import Amount, Bounds, Json, Secret
 T = TypeVar("T")
 WRONG: Any = object()
 """Stands for a value that could not be made; the mistake is collected."""
+PART: Any = object()
+"""Stands for a value of which only a part was looked at, and is fine."""
 
 _PLAIN = OptionSpec(help="")
 _SECRET = "${ENV_VAR} or {file: path}"  # noqa: S105 - how a secret is written, not one
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def structure(node: Node, cls: type[T], path: str = "", *, mistakes: Mistakes | None = None) -> T:
+def structure(
+    node: Node, cls: type[T], path: str = "", *, mistakes: Mistakes | None = None, partial: bool = False
+) -> T:
     """Make a value of an attrs class from what was written under the key path.
 
     Raises ConfigError with every mistake at once. Where `mistakes` is given they are added to it
-    instead, and what is returned is `WRONG`.
+    instead, and what is returned is `WRONG`. partial: only a layer of what will be laid together is
+    looked at, so that nothing is missing yet and no value is made: what is returned is `PART`.
     """
     collected = Mistakes() if mistakes is None else mistakes
-    made = _Structure(collected).attrs(node, cls, path)
+    made = _Structure(collected, partial=partial).attrs(node, cls, path)
     if mistakes is None:
         collected.raise_any()
     return cast("T", made)
@@ -87,7 +92,13 @@ def _resolved(cls: Any) -> Mapping[str, tuple[attrs.Attribute[Any], Any]]:
     return {a.alias or a.name: (a, hints.get(a.name, Any)) for a in attrs.fields(cls) if a.init}
 
 
-def _is_json(kind: Any) -> bool:
+def required(cls: type[Any]) -> Sequence[str]:
+    """The keys of a class that have no default."""
+    return [key for key, (attribute, _) in fields_of(cls).items() if attribute.default is attrs.NOTHING]
+
+
+def is_json(kind: Any) -> bool:
+    """Whether a type takes whatever was written."""
     # Json refers to itself: resolving a class's types may unfold it once, or leave its name.
     if isinstance(kind, typing.ForwardRef):
         return kind.__forward_arg__ == "Json"
@@ -95,8 +106,9 @@ def _is_json(kind: Any) -> bool:
 
 
 class _Structure:
-    def __init__(self, mistakes: Mistakes) -> None:
+    def __init__(self, mistakes: Mistakes, *, partial: bool = False) -> None:
         self._mistakes = mistakes
+        self._partial = partial
 
     def _wrong(self, node: Node, path: str, expected: str, remedy: str = "") -> Any:
         where = f"{node.where}, {path}" if node.where and path else node.where or path
@@ -112,13 +124,13 @@ class _Structure:
     def value(self, node: Node, kind: Any, path: str, spec: OptionSpec = _PLAIN) -> Any:
         """Make a value of any supported type; WRONG where that cannot be done."""
         made = self._unchecked(node, kind, path, spec)
-        if made is not WRONG and (expected := spec.complaint(made)):
+        if made is not WRONG and made is not PART and (expected := spec.complaint(made)):
             near = nearest(node.text, spec.choices) if isinstance(node, Scalar) else ""
             return self._wrong(node, path, expected, near)
         return made
 
     def _unchecked(self, node: Node, kind: Any, path: str, spec: OptionSpec) -> Any:
-        if _is_json(kind):
+        if is_json(kind):
             return plain(node)
         origin = get_origin(kind) or kind
         if origin in (typing.Union, types.UnionType):
@@ -155,11 +167,12 @@ class _Structure:
             return None
         if len(rest) == 1:
             return self._unchecked(node, rest[0], path, spec)
-        # A text is anything, so it comes last: `${TOKEN}` is a secret where one may be.
+        # A text is anything, so it comes last: `${TOKEN}` is a secret where one may be. But "no" is a text.
+        quoted = isinstance(node, Scalar) and not node.plain
         expected: list[str] = []
-        for kind in sorted(rest, key=lambda kind: (kind is str, kind is not Secret)):
+        for kind in sorted(rest, key=lambda k: (k is bool and quoted, k is str, k is not Secret)):
             trial = Mistakes()
-            made = _Structure(trial)._unchecked(node, kind, path, spec)  # noqa: SLF001 - its own kind
+            made = _Structure(trial, partial=self._partial)._unchecked(node, kind, path, spec)  # noqa: SLF001 - its own kind
             if made is not WRONG and not trial:
                 return made
             expected += trial.expected()
@@ -225,8 +238,9 @@ class _Structure:
                 return self._wrong(node, path, f"a list of {len(kinds)}")
         else:
             kinds = [item[0]] * len(node.nodes)
+        whole = _Structure(self._mistakes)  # nothing is laid over a part of a list
         made = [
-            self.value(child, one, f"{path}[{index}]", spec)
+            whole.value(child, one, f"{path}[{index}]", spec)
             for index, (child, one) in enumerate(zip(node.nodes, kinds, strict=True))
         ]
         if any(one is WRONG for one in made):
@@ -256,6 +270,18 @@ class _Structure:
             remedy=nearest(key, known),
         )
 
+    def _missing(self, node: Table, cls: type[Any], path: str, given: Mapping[str, Any]) -> bool:
+        missing = [] if self._partial else [key for key in required(cls) if key not in given]
+        for key in missing:
+            told = spec_of(fields_of(cls)[key][0]).help
+            self._mistakes.add(
+                f"{path + ' lacks' if path else 'there is no'} {key}",
+                expected=f"{key}: {told}" if told else key,
+                where=f"{node.where}, {path}" if node.where and path else node.where or path,
+                remedy=f"add {key}",
+            )
+        return bool(missing)
+
     def attrs(self, node: Node, cls: type[Any], path: str) -> Any:
         """Make a value of an attrs class from a mapping; `x: name` is short for `x: {name: name}`."""
         fields = fields_of(cls)
@@ -273,15 +299,7 @@ class _Structure:
                 given[key] = self.value(child, kind, f"{path}.{key}" if path else key, spec_of(attribute))
             else:
                 self._unknown(node, key, path, list(fields))
-        missing = [k for k, (a, _) in fields.items() if a.default is attrs.NOTHING and k not in given]
-        for key in missing:
-            spec = spec_of(fields[key][0])
-            self._mistakes.add(
-                f"{path + ' lacks' if path else 'there is no'} {key}",
-                expected=f"{key}: {spec.help}" if spec.help else key,
-                where=f"{node.where}, {path}" if node.where and path else node.where or path,
-                remedy=f"add {key}",
-            )
+        missing = self._missing(node, cls, path, given)
         for key, (attribute, _) in fields.items():
             # A relative path that nobody wrote belongs to the file as well, not to where uno was started.
             if key not in given and node.folder and isinstance(attribute.default, Path):
@@ -292,6 +310,8 @@ class _Structure:
             or any(one is WRONG for one in given.values())
         ):
             return WRONG
+        if self._partial:
+            return PART
         try:
             return cls(**given)
         except ConfigError as error:
@@ -358,6 +378,7 @@ def _whole(number: float) -> int:
 
 def _unquoted(node: Scalar, read: Callable[[str], Any]) -> Any:
     value = read(node.text)
-    if not node.plain:
+    # In quotes these are still no other word: editors cannot tell them from those without.
+    if not node.plain and not (isinstance(value, bool) and node.text.lower() in ("yes", "no", "on", "off")):
         raise ValueError(f"{node.text} without quotes")
     return value

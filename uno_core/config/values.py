@@ -28,17 +28,17 @@ def number(text: str) -> float:
 
 
 def whole_number(text: str) -> int:
-    """An integer; `010` is refused, since it is 8 to some and 10 to others."""
-    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]{0,17})", text):
-        return int(text)
+    """An integer; `010` is refused, since it is 8 to some and 10 to others. 2.0 is 2, as in JSON."""
+    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]{0,17})(?:\.0+)?", text):
+        return int(text.partition(".")[0])
     raise ValueError("a whole number")
 
 
 def boolean(text: str) -> bool:
     """Any of YAML's words for it."""
-    if text.lower() in ("true", "yes", "on"):
+    if text in ("true", "True", "TRUE") or text.lower() in ("yes", "on"):
         return True
-    if text.lower() in ("false", "no", "off"):
+    if text in ("false", "False", "FALSE") or text.lower() in ("no", "off"):
         return False
     raise ValueError("true or false")
 
