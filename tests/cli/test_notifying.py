@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
+from types import SimpleNamespace
 
 import pytest
 from filed_notifier import told
+
+from uno_core.cli import printing
 
 FILED = "notify: {name: filed, path: told.jsonl}\n"
 HOLD = ("--option", "strategy.hold=1h")
@@ -233,3 +237,11 @@ def test_a_library_tells_as_the_command_line_does(notified):
     said = shop.python(LIBRARY + "print(session.deploy().exit_code)\n")
     assert (said.code, said.out) == (0, "0\n")
     assert kinds(shop)[-2:] == ["finished", "closed"]
+
+
+def test_a_line_of_progress_is_one_write(monkeypatch):
+    """A notifier writes to stderr as well: what it says begins at the beginning of a line."""
+    writes = []
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=writes.append, flush=lambda: None))
+    printing.err("going on")
+    assert [text for text in writes if text] == ["going on\n"]

@@ -39,7 +39,8 @@ def _write(text: str) -> None:
 def err(text: str) -> None:
     """A line on stderr, where anybody still listens."""
     try:
-        print(safe(text), file=sys.stderr, flush=True)
+        # The line and its end at once: other threads write to stderr too, and a runner obeys lines.
+        print(f"{safe(text)}\n", end="", file=sys.stderr, flush=True)
     except OSError:  # the terminal is gone: what is under way goes on without it
         pass
 
