@@ -55,7 +55,9 @@ UNSAID = re.compile(
     r"expected (host:port|step beside it|one of them, not both|shares that grow|at least initial_percentage)"
     r"|gates = |a command: run|a min that is at most the max"
     r"|expected: a path; nobody here"
-    r"|takes no options of traffic"
+    r"|companions\.\w+ lacks"
+    # A name so near to that of an installed plugin that it counts as misspelt.
+    r"|there is no (?!key)[\s\S]*did you mean"
 )
 
 

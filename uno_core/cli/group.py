@@ -31,6 +31,7 @@ class Verb(NamedTuple):
 
 
 VERBS: Mapping[str, Verb] = {
+    "validate": Verb("validating:validate", "Check the configuration, and say all that is wrong with it."),
     "plan": Verb("planning:plan", "Show what a deployment would do; touch nothing."),
     "deploy": Verb("deploying:deploy", "Take the application to a release, or back when that fails."),
     "status": Verb("standing:status", "Show what serves now, and the deployment that is under way."),
@@ -45,6 +46,7 @@ VERBS: Mapping[str, Verb] = {
     "unlock": Verb("unlocking:unlock", "Explain who holds the lease of the application, and free it."),
     "strategies": Verb("choosing:strategies", "Compare the strategies, and show their options."),
     "plugins": Verb("installed:plugins", "Show every plugin: what became of it, why, and how to mend it."),
+    "schema": Verb("schema:schema", "Print the JSON Schema of uno.yaml, for editors."),
     "completion": Verb("completing:completion", "Print the completion script of a shell."),
 }
 

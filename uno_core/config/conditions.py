@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from uno_core.config.shapes import Schema
 
+EVERY = "*"
 MAPPING: Schema = {"type": "object"}
 
 
@@ -27,7 +28,9 @@ def has(path: Sequence[str]) -> Schema:
 
 
 def at(path: Sequence[str], schema: Schema) -> Schema:
-    """What stands at a key path, where anything does, keeps a schema."""
+    """What stands at a key path, where anything does, keeps a schema; `*` is every key."""
+    if path and path[0] == EVERY:
+        return {"additionalProperties": at(path[1:], schema)}
     return {"properties": {path[0]: at(path[1:], schema)}} if path else schema
 
 

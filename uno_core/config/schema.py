@@ -7,7 +7,7 @@ the top of the document, so that what is required may stand in either; these are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from attrs import define, field
 
@@ -15,6 +15,7 @@ from uno_core.config import shapes
 from uno_core.config.checking import KINDS
 from uno_core.config.conditions import (
     ALONE,
+    EVERY,
     MAPPING,
     NAMED,
     at,
@@ -303,6 +304,8 @@ class _Maker:
             if where != [key]:
                 given["anyOf"].append(emptied(where))
             self._when({"allOf": [ALONE, chosen]}, there)
+            if EVERY in where:
+                continue  # which of two layers has it cannot be asked of a key that nobody knows
             if where != [key]:
                 self._when(chosen, _either(where, have, there, given))
                 continue
@@ -328,7 +331,14 @@ class _Maker:
         for where, needed in _requirements(Settings, []):
             have, there = has([*where, needed]), needs(where, needed)
             self._when(ALONE, there)
+            if EVERY in where:
+                continue
             self.rules.append(_either(where, have, there, {"anyOf": [have, emptied(where)]}))
+
+
+def _is_mapping(kind: Any) -> bool:
+    origin = get_origin(kind)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
 def _either(where: Sequence[str], have: Schema, there: Schema, given: Schema) -> Schema:
@@ -345,6 +355,8 @@ def _requirements(cls: type[Any], path: Sequence[str]) -> Iterator[tuple[list[st
     for key, (_, kind) in fields_of(cls).items():
         if inner := shapes.class_in(kind):
             yield from _requirements(inner, [*path, key])
+        elif inner := shapes.class_in((get_args(kind) or (kind,))[-1]) if _is_mapping(kind) else None:
+            yield from _requirements(inner, [*path, key, EVERY])
 
 
 def _section(key: str, summaries: Mapping[str, str], rules: Sequence[Schema]) -> Schema:
