@@ -31,6 +31,7 @@ class Verb(NamedTuple):
 
 
 VERBS: Mapping[str, Verb] = {
+    "init": Verb("initiating:init", "Look around, and write a configuration that works."),
     "validate": Verb("validating:validate", "Check the configuration, and say all that is wrong with it."),
     "plan": Verb("planning:plan", "Show what a deployment would do; touch nothing."),
     "deploy": Verb("deploying:deploy", "Take the application to a release, or back when that fails."),

@@ -26,11 +26,13 @@ class Surroundings:
     folder: where the configuration will lie; relative paths in it are meant from there. command: the
     argument list that starts an instance, `{port}` where its port belongs. port: the one that it
     listens on by itself. health: the path that says whether it is well. listen: where clients shall
-    connect, `host:port`. releases: the subfolder with a folder for each release.
+    connect, `host:port`. releases: the subfolder with a folder for each release. cluster: `context` and
+    `namespace` of a kubeconfig.
     """
 
     folder: Path
     application: str = ""
+    environment: str = "prod"
     command: Sequence[str] = ()
     image: str = ""
     port: int | None = None
