@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from uno_core import HealthCheckInfo, JudgeInfo, PlatformInfo, Status, StrategyInfo
+from uno_core import HealthCheckInfo, JudgeInfo, NotifierInfo, PlatformInfo, Status, StrategyInfo
 from uno_core.config import nodes, sections
 from uno_core.config.load import load_node
 from uno_core.config.wanted import Overrides
@@ -33,6 +33,8 @@ def test_every_configuration_can_be_used(yaml_example, registry):
         for section, kind in ((config.health, HealthCheckInfo), (config.judge, JudgeInfo)):
             if section:
                 sections.choice_options(section, registry.find(kind, section.name), registry)
+        for section in config.notify:
+            sections.choice_options(section, registry.find(NotifierInfo, section.name), registry)
         for name in config.plugins:
             assert registry.find(StrategyInfo, name.partition(".")[2])
 

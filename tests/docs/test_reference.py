@@ -14,6 +14,8 @@ from uno_core import (
     HealthCheckInfo,
     JudgeInfo,
     MetricProviderInfo,
+    NoticeKind,
+    NotifierInfo,
     PlatformInfo,
     Status,
     StrategyInfo,
@@ -53,6 +55,8 @@ def declared():
         ),
     )
     yield "metrics", ThresholdOptions
+    for info in registry.infos(NotifierInfo).values():
+        yield "notifiers", info.options()
     for cls in (Settings, Hook, Back):
         yield "configuration", cls
 
@@ -148,6 +152,11 @@ def test_every_contract_of_the_test_kit_has_an_example(page):
 def test_every_status_of_a_plugin_stands_on_the_page_for_authors(page):
     for status in PluginStatus:
         assert f"| `{status}` |" in page("plugins")
+
+
+def test_every_kind_of_a_notice_stands_on_its_page(page):
+    for kind in NoticeKind:
+        assert f"| `{kind.value}` |" in page("notifiers")
 
 
 def test_every_method_of_the_context_stands_on_the_page_of_custom_strategies(page):
