@@ -128,6 +128,19 @@ def all_together(session: nox.Session, work: Path, wheels: Path) -> None:
 
 
 @nox.session
+def mutate(session):
+    """Ten thousand configurations with something wrong in them: `-- SEED` begins elsewhere."""
+    environ = {"UNO_MUTATIONS": "10000", "UNO_SEED": (session.posargs or ["1"])[0]}
+    run(session, "pytest", "-q", "-s", "tests/config/test_mutated.py", env=environ)
+
+
+@nox.session
+def reference(session):
+    """Write the reference of the configuration anew, from the declarations."""
+    run(session, "python", "docs/reference.py")
+
+
+@nox.session
 def docs(session):
     """Build the documentation; what is wrong in it fails. Its examples are run by the tests."""
     run(session, "--group", "docs", "sphinx-build", "-W", "-q", "-b", "html", "docs", "docs/_build/html")

@@ -3,6 +3,8 @@
 import inspect
 import re
 from enum import Enum
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 
 import attrs
@@ -33,6 +35,7 @@ from uno_core.discovery import PluginStatus
 from uno_core.errors import _tree
 from uno_core.registry import Registry
 
+HERE = Path(__file__).parents[2]
 # Gates (6), the commands that stop waiting (8), changes (10) and the signals are no errors and no ends.
 OTHER_CODES = {0, 2, 6, 8, 10, 130, 143}
 
@@ -213,3 +216,10 @@ def test_every_command_that_is_named_exists(texts):
 def test_nothing_is_named_that_readers_cannot_reach(texts):
     for name, text in texts.items():
         assert not re.search(r"/work/|\.\./shared|issue \d|pypi\.org|/tmp/", text), name
+
+
+def test_the_reference_of_the_configuration_is_what_the_declarations_say(page):
+    spec = spec_from_file_location("reference", HERE / "docs" / "reference.py")
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert page("configuration-reference") == made.page(), "stale: nox -s reference writes it anew"

@@ -103,7 +103,7 @@ def show(name: str, config_file: Path | None, output: str) -> None:
         registry = Registry.discover(choices=load_choices(config_file))
         info = registry.find(StrategyInfo, name)
         declared = registry.options(info)
-        options = [_option(key, *found) for key, found in fields_of(declared).items()] if declared else None
+        options = [described(key, *found) for key, found in fields_of(declared).items()] if declared else None
     if output == "json":
         listed: Json = [dict(o) for o in options] if options is not None else None
         printing.document({**_facts(info, registry), "options": listed})
@@ -136,7 +136,8 @@ def _describe(info: StrategyInfo, registry: Registry) -> None:
             printing.out(f"  {label:<16} {text}")
 
 
-def _option(name: str, attribute: attrs.Attribute[Any], kind: Any) -> Mapping[str, str]:
+def described(name: str, attribute: attrs.Attribute[Any], kind: Any) -> Mapping[str, str]:
+    """An option in words: name, type, default, limits, help. The reference in the docs is made of these."""
     spec = spec_of(attribute)
     limits = [spec.limits(), f"one of {', '.join(spec.choices)}" if spec.choices else ""]
     return {
@@ -197,5 +198,5 @@ def _value(value: Any, spec: OptionSpec) -> str:
         return "[" + ", ".join(_value(one, spec) for one in value) + "]"
     if isinstance(value, int | float):
         writers = {"s": wording.precise, "%": lambda v: f"{v:g}%", "share": write_share}
-        return writers.get(spec.unit, lambda v: f"{v:g}")(float(value))
+        return writers.get(spec.unit, lambda v: f"{v:.15g}")(float(value))
     return str(value.value if isinstance(value, Enum) else value)
