@@ -23,8 +23,6 @@ PATIENCE = 10.0
 HURRY = 3.0
 """The same where somebody wants the command to stop at once."""
 
-AT_A_GATE = 6
-
 
 @frozen(kw_only=True)
 class Facts:
@@ -90,7 +88,10 @@ class Announcer:
 
     def _begin(self, deployment: str) -> None:
         self._driving, self._ended, self._returning = True, False, False
-        record = self.known(deployment)
+        try:
+            record = self.known(deployment)
+        except UnoError:  # the store is away for a moment: then less is said
+            record = None
         if record is None:
             self._facts = evolve(self._facts, deployment=deployment)
             return
@@ -126,7 +127,11 @@ class Announcer:
 
     def _code(self, status: Status, code: int) -> int:
         """As the command exits: who asked for the way back has what was wanted."""
-        return 0 if self.back and status in (Status.ROLLED_BACK, Status.FAILED) else code
+        if not self.back or not status.final:
+            return code
+        if status in (Status.ROLLED_BACK, Status.FAILED):
+            return 0
+        return 5 if status is Status.LOST else 4
 
     # How the command ended
 

@@ -62,10 +62,11 @@ class Outlet:
                 self._lost += 1
             self._waiting.append(notice)
             self._changed.notify()
-        if self._thread is None:
-            # A daemon: a notifier that hangs keeps nobody from ending.
-            self._thread = threading.Thread(target=self._work, name=f"uno-notify-{self.name}", daemon=True)
-            self._thread.start()
+            if self._thread is None:
+                # A daemon: a notifier that hangs keeps nobody from ending.
+                name = f"uno-notify-{self.name}"
+                self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._thread.start()
 
     def ending(self, seconds: float) -> None:
         """Nothing more comes: what waits is told within these seconds, and the notifier closed."""
