@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from types import SimpleNamespace
 
@@ -245,3 +246,17 @@ def test_a_line_of_progress_is_one_write(monkeypatch):
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=writes.append, flush=lambda: None))
     printing.err("going on")
     assert [text for text in writes if text] == ["going on\n"]
+
+
+def test_the_url_of_a_webhook_is_seen_nowhere(notified, monkeypatch):
+    shop = notified('notify: {name: webhook, url: "${HOOK}", tries: 1}\n')
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        monkeypatch.setenv("HOOK", f"http://127.0.0.1:{held.getsockname()[1]}/services/geheim")
+        shop.world.live("v1")
+        said = shop.end(shop.start("deploy", "--version", "v2", "--debug", "--output", "json"))
+    assert said.code == 0
+    assert said.err.count("was not delivered") == 1
+    assert "connection refused" in said.err
+    assert "geheim" not in said.err + said.out + shop.uno("show", "--output", "json").out
+    assert not [path for path in shop.root.rglob("*") if path.is_file() and b"geheim" in path.read_bytes()]
