@@ -150,11 +150,15 @@ class Capabilities:
 
 @frozen(kw_only=True)
 class CompanionState:
-    """What a companion runs now. captured: opaque JSON that `restore` takes back unchanged."""
+    """What a companion runs now. captured: opaque JSON that `restore` takes back unchanged.
+
+    given_up: the platform says that it will not get ready by itself.
+    """
 
     release: Release | None
     ready: bool
     reason: str = ""
+    given_up: bool = False
     captured: Json = None
 
 

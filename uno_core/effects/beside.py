@@ -145,7 +145,9 @@ class Beside:
                 except UnoError as problem:
                     waits[name] = problem.message
                     continue
-                if not state.ready or (release is not None and _version(state) != release.version):
+                if state.given_up:
+                    failed[name] = self._failed(name, NotReady("it does not get ready", found=state.reason))
+                elif not state.ready or (release is not None and _version(state) != release.version):
                     waits[name] = state.reason or f"it runs {state.release or 'nothing'}"
                 else:
                     self.tell("companion", {"name": name, "state": "ready"})

@@ -68,10 +68,12 @@ def watch_steadily(world: World, release: Release, listen: Callable[[], None]) -
         clock.sleep(1.0)
         snapshot = world.observe_patiently()
         unready = "; ".join(filter(None, (snapshot.slot(slot).unready() for slot in snapshot.serving)))
-        if unready or _restarts(world, release) > before:
+        again = _restarts(world, release) - before
+        if unready or again > 0:
+            restarted = f"{again} restarts" if again > 0 else ""
             raise NotServing(
                 f"{release} does not go on running",
-                found=unready or "an instance was restarted",
+                found="; ".join(filter(None, (restarted, unready))),
                 expected=f"every instance runs for {STEADY:g} s without a restart",
                 where=show(snapshot.in_force),
                 remedy="look at the logs of its instances",

@@ -17,7 +17,7 @@ from uno_core.wire import counts_from_json
 
 
 class Between(Calls):
-    """The calls of the way forward of one deployment."""
+    """The calls of the way forward of one deployment. `left_behind`: companions that did not follow, and why."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Between(Calls):
         self._id = deployment
         self._due = [p for p in PHASES if p in order.hooks or p == order.forbid_after]
         self._accompanied = not order.companions
+        self.left_behind: Mapping[str, str] = {}
 
     def __call__(self, op: str, **arguments: Json) -> Any:
         if self._reaches_people(op, arguments):
@@ -48,7 +49,8 @@ class Between(Calls):
             self.reach("after_traffic")
         if op in ("promoted", "verify") and not self._accompanied:
             self._accompanied = True
-            super().__call__("companions", names=list(self._order.companions))
+            came = super().__call__("companions", names=list(self._order.companions))
+            self.left_behind = dict(came.get("failed", {}))
         return answer
 
     def begin(self) -> None:

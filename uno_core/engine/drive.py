@@ -138,7 +138,9 @@ class Drive:
             return self.lost(problem)
         except UnoError as problem:
             return self._fail(effects, str(problem))
-        return self.end(Status.SUCCESSFUL, result.message or f"{order.release} serves", verified)
+        said = [result.message or f"{order.release} serves"]
+        said += [f"the companion {name} did not follow: {why}" for name, why in calls.left_behind.items()]
+        return self.end(Status.SUCCESSFUL, "; ".join(said), verified)
 
     def _mark(self) -> None:
         """Say at the routed object itself what goes on, before the first write."""

