@@ -1,12 +1,15 @@
 """What stands in fences works: configurations load, Python compiles, the custom strategy really deploys."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from uno_core import HealthCheckInfo, JudgeInfo, NotifierInfo, PlatformInfo, Status, StrategyInfo
+from uno_core import Status, StrategyInfo
 from uno_core.config import nodes, sections
+from uno_core.config.checking import check, environments
 from uno_core.config.load import load_node
+from uno_core.config.mistakes import Mistakes
 from uno_core.config.wanted import Overrides
 from uno_core.registry import Registry
 from uno_core.simulation.platform import Rules
@@ -21,22 +24,20 @@ def registry():
     return Registry.discover()
 
 
+# Described before they are published: `uno validate` says that they are not installed, and nothing else.
+COMING = {"kubernetes", "aws-alb", "prometheus", "cloudwatch", "platform", "s3://"}
+
+
 def test_every_configuration_can_be_used(yaml_example, registry):
     below, above = nodes.parse(BASE, "base"), nodes.parse(yaml_example.text, str(yaml_example))
     root = nodes.merged(below, above)
-    for environment in root.entries["environments"].entries if "environments" in root.entries else [""]:
-        config = load_node(root, overrides=Overrides(environment=environment))
-        platform = registry.find(PlatformInfo, config.platform.name)
-        sections.platform_options(config, platform, registry)
-        for name in (*config.strategies, *filter(None, [config.strategy])):
-            sections.strategy_options(config, registry.find(StrategyInfo, name), registry)
-        for section, kind in ((config.health, HealthCheckInfo), (config.judge, JudgeInfo)):
-            if section:
-                sections.choice_options(section, registry.find(kind, section.name), registry)
-        for section in config.notify:
-            sections.choice_options(section, registry.find(NotifierInfo, section.name), registry)
-        for name in config.plugins:
-            assert registry.find(StrategyInfo, name.partition(".")[2])
+    mistakes, missing = Mistakes(), set()
+    for environment in environments(root) or [""]:
+        over = Overrides(environment=environment)
+        checked = check(root, registry, file=Path("uno.yaml"), overrides=over, mistakes=mistakes)
+        missing |= {one.name for one in checked.missing}
+    mistakes.raise_any()
+    assert missing <= COMING
 
 
 def test_every_python_example_compiles(python_example):
