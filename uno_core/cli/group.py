@@ -45,6 +45,7 @@ VERBS: Mapping[str, Verb] = {
     "rollback": Verb("deploying:rollback", "Take the last deployment back to what served before it."),
     "tend": Verb("resuming:tend", "Go on with what nobody drives, or take it back; for a timer."),
     "unlock": Verb("unlocking:unlock", "Explain who holds the lease of the application, and free it."),
+    "doctor": Verb("doctoring:doctor", "Say what is right and wrong here, and how to mend it; only looks."),
     "strategies": Verb("choosing:strategies", "Compare the strategies, and show their options."),
     "plugins": Verb("installed:plugins", "Show every plugin: what became of it, why, and how to mend it."),
     "schema": Verb("schema:schema", "Print the JSON Schema of uno.yaml, for editors."),

@@ -60,6 +60,14 @@ class Request:
     @contextmanager
     def open(self) -> Iterator[Session]:
         """A session of this configuration, closed at the end. Raises ConfigError: nothing was touched."""
+        session = self.session()
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def session(self) -> Session:
+        """The same, for whoever closes it in a way of their own."""
         config = load(
             self.config_file,
             overrides=Overrides(
@@ -74,11 +82,7 @@ class Request:
                 options=self.option,
             ),
         )
-        session = Session(config, Registry.discover(choices=config.plugins))
-        try:
-            yield session
-        finally:
-            session.close()
+        return Session(config, Registry.discover(choices=config.plugins))
 
 
 def configured(*, release: bool = False) -> Callable[[F], F]:

@@ -78,12 +78,6 @@ def end_group(pid: int, number: int) -> None:
         return
 
 
-def who() -> str:
-    """Who asks: the OS user at this host."""
-    process = this_process()
-    return f"{process.user}@{process.host}"
-
-
 class FileLock:
     """An exclusive `flock` on a file that says whose it is."""
 
@@ -94,7 +88,9 @@ class FileLock:
     def acquire(self, driver: Driver, *, patience: float = 0.1) -> None:
         """Take the lock within `patience` seconds, or raise Locked, naming the owner."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # One after the other: the parents that `parents=True` makes are open to everybody.
+            self.path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.parent.mkdir(exist_ok=True, mode=0o700)
             file = self.path.open("a+", encoding="utf-8")
         except OSError as problem:
             raise StateError(

@@ -15,8 +15,10 @@ from typing import Any
 
 from attrs import evolve
 
+from uno_core.contracts.diagnosis import Diagnosis
 from uno_core.contracts.state import Driver, Entry, Lease, Mark, Record, Signal, StateStore
 from uno_core.errors import Locked, LockLost, StateError
+from uno_core.journal import examination
 from uno_core.journal.database import Database
 from uno_core.journal.lock import FileLock, describe, end
 from uno_core.model import Json, Status
@@ -44,6 +46,12 @@ class FileStore(StateStore):
 
     def exists(self) -> bool:
         return self.path is None or self.path.exists()
+
+    def diagnose(self) -> Sequence[Diagnosis]:
+        """Whether its folder and its file can be written to, and whether the disk has room."""
+        if self.path is None:
+            return ()
+        return (*examination.folder("state", self.path.parent), *examination.file("journal", self.path))
 
     def close(self) -> None:
         self._database.close()
