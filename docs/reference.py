@@ -52,7 +52,9 @@ def _keys(registry: Registry) -> Iterator[str]:
     for key, shape in told.items():
         if "$ref" in shape and "description" not in shape:
             told[key] = made["$defs"][shape["$ref"].removeprefix("#/$defs/")]
-    rows = [(f"`{key}`", _text(shape.get("description", ""))) for key, shape in told.items()]
+    rows: list[tuple[str, ...]] = [
+        (f"`{key}`", _text(shape.get("description", ""))) for key, shape in told.items()
+    ]
     yield "## Keys of the document\n"
     yield from _table(("key", "what"), rows)
 
@@ -75,7 +77,8 @@ def _plugins(registry: Registry, key: str, kind: Any) -> Iterator[str]:
 def _options(cls: type[Any], path: str) -> Iterator[str]:
     """The options of a class in a table, and those of the classes within it in more of them."""
     columns = ("name", "type", "default", "limits", "help")
-    rows, within = [], []
+    rows: list[tuple[str, ...]] = []
+    within: list[tuple[str, type[Any]]] = []
     for name, (attribute, kind) in fields_of(cls).items():
         told = dict(described(name, attribute, kind))
         if class_in(kind):

@@ -13,6 +13,7 @@ from typing import Any
 
 import documents
 import jsonschema
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -120,3 +121,72 @@ def test_they_agree_on_what_is_written_wrong(data):
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == DIALECT
+
+
+WHOLE = "application: shop\nplatform: {name: local, command: [x]}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'release: {version: 1.10, image: "x"}',
+        "require_digest: no",
+        "require_digest: 'Yes'",
+        "lock_timeout: 1h30m",
+        "lock_timeout: 0",
+        "strategies: {rolling: {batch_size: 25%}, canary: {increments: [5%, 20, 100]}}",
+        "strategies: {canary: {metrics_threshold: {error_rate: 1%, latency_p95: {max: 300ms}, cpu: 150%}}}",
+        "state: postgresql://uno@db/uno",
+        "traffic: none",
+        "notify: []",
+        "environments: {prod: {platform: {instances: 2}}, eu-1: {kind: testing, traffic: {listen: ':80'}}}",
+        "environments: {prod: {platform: {name: kubernetes, context: x}}}",
+    ],
+)
+def test_both_take(text):
+    # `:80` is no host and port to the class itself, which the schema does not know.
+    assert not [one for one in mistakes(WHOLE + text) if not UNSAID.search(one)]
+    assert not complaints(WHOLE + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "helth: http",
+        "health: {name: http, staus: 200}",
+        "health: {name: http, status: 700}",
+        'require_digest: "true"',
+        "lock_timeout: 5 minutes",
+        "look_every: 0s",
+        "strategies: {rolling: {batch_size: 0%}}",
+        "strategies: {canary: {metrics_threshold: {error_rate: 1}}}",
+        "strategies: {canary: {initial_percentage: 100.5%}}",
+        "state: {name: postgresql, schema: x}",
+        "state: {directory: [x]}",
+        "traffic: {lisen: x}",
+        "traffic: {name: none, listen: x}",
+        "notify: {url: x}",
+        "hooks: {before_deploy: {timeout: 5m}}",
+        "on_interrupt: hld",
+        "environments: {eu-1: {}}",
+        "environments: {prod: {platform: {instnces: 2}}}",
+        "environments: {prod: {kind: productive}}",
+        "environments: {prod: {platform: {name: local}, traffic: {lisen: 1}}}",
+        "environment: eu-1",
+        "plugins: {strategi.canary: x}",
+    ],
+)
+def test_both_refuse(text):
+    assert mistakes(WHOLE + text)
+    assert complaints(WHOLE + text)
+
+
+def test_what_is_required_may_stand_in_each_environment_instead():
+    text = "application: shop\nplatform: local\nenvironments: {prod: {platform: {command: [x]}}, staging: %s}"
+    for staging, right in (
+        ("{platform: {command: [y]}}", True),
+        ("{platform: kubernetes}", True),
+        ("{}", False),
+    ):
+        assert bool(mistakes(text % staging)) is not right
+        assert bool(complaints(text % staging)) is not right

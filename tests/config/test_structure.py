@@ -309,3 +309,38 @@ def test_any_value_for_any_declared_option_is_taken_or_refused(value):
     for key in fields_of(Everything):
         with contextlib.suppress(ConfigError):
             structure(nodes.from_value({key: value}, "x"), Everything, "x")
+
+
+@frozen
+class Mixed:
+    flag: bool = option(default=False, help="")
+    either: bool | str = option(default="", help="")
+    colours: frozenset[str] = option(factory=frozenset, choices=("blue", "green"), help="")
+
+
+@pytest.mark.parametrize(("text", "made"), [("no", False), ('"no"', False), ("'On'", True), ("yes", True)])
+def test_words_of_truth_may_stand_in_quotes_where_nothing_else_is_wanted(text, made):
+    assert structure(nodes.parse(f"flag: {text}", "f"), Mixed).flag is made
+
+
+@pytest.mark.parametrize(
+    ("text", "made"), [("no", False), ('"no"', "no"), ("maybe", "maybe"), ("true", True)]
+)
+def test_in_quotes_they_are_texts_where_texts_are_wanted_too(text, made):
+    assert structure(nodes.parse(f"either: {text}", "f"), Mixed).either == made
+
+
+def test_each_of_a_set_is_one_of_the_choices():
+    made = structure(nodes.parse("colours: [blue, green]", "f"), Mixed)
+    assert made.colours == {"blue", "green"}
+    with pytest.raises(ConfigError, match="one of blue, green"):
+        structure(nodes.parse("colours: [red]", "f"), Mixed)
+
+
+def test_of_a_layer_nothing_is_missing_and_what_stands_there_has_to_be_right():
+    layer = nodes.parse("name: x", "f")
+    with pytest.raises(ConfigError, match="port"):
+        structure(layer, Inner)
+    structure(layer, Inner, partial=True)
+    with pytest.raises(ConfigError, match="a whole number"):
+        structure(nodes.parse("port: x", "f"), Inner, partial=True)

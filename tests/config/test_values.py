@@ -68,6 +68,23 @@ def test_what_is_no_share(text):
         values.share(text)
 
 
+@pytest.mark.parametrize(("text", "number"), [("2", 2), ("2.0", 2), ("-3", -3), ("0.00", 0)])
+def test_whole_numbers_as_json_has_them(text, number):
+    assert values.whole_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["010", "2.5", "1e3", "2.", "0x1F", "1_000", "9" * 19])
+def test_what_is_no_whole_number(text):
+    with pytest.raises(ValueError, match="a whole number"):
+        values.whole_number(text)
+
+
+@pytest.mark.parametrize("text", ["tRuE", "1", "y", ""])
+def test_what_is_no_truth_value(text):
+    with pytest.raises(ValueError, match="true or false"):
+        values.boolean(text)
+
+
 @pytest.mark.parametrize(("text", "percent"), [("25", 25), ("25%", 25), ("0.1", 0.1), ("0.1 %", 0.1)])
 def test_percent_counts_percent(text, percent):
     assert values.percent(text) == percent
