@@ -29,7 +29,6 @@ from uno_core.contracts.health import HealthCheck, HealthCheckInfo
 from uno_core.contracts.judge import Judge, JudgeInfo
 from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query
 from uno_core.contracts.notifier import Notifier, NotifierInfo
-from uno_core.contracts.notifier import Notifier, NotifierInfo
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
@@ -293,13 +292,6 @@ class Assembly:
         )
         watcher = Watcher(provider, history=info.history, query=query, stable=stable, clock=self.clock)
         return Evidence(watcher, self.judge, thresholds, info.name, self.logger)
-
-    def notifier(self, section: Section) -> Notifier:
-        """One of those that `notify:` names. Raises ConfigError, and PluginError that names its plugin."""
-        info = self.registry.find(NotifierInfo, section.name, where=section.where)
-        options = sections.choice_options(section, info, self.registry)
-        made: Notifier = self.registry.build(info, options, self.services)
-        return made
 
     def notifier(self, section: Section) -> Notifier:
         """One of those that `notify:` names. Raises ConfigError, and PluginError that names its plugin."""

@@ -7,12 +7,14 @@ from typing import Any
 
 from attrs import define
 
+from uno_core.assembly import config_folder
 from uno_core.context import Context
 from uno_core.contracts.state import Lease, Record
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.engine.recorded import Recorded
 from uno_core.errors import ConfigError, StateError
 from uno_core.journal.lock import describe
+from uno_core.journal.origin import origin, who
 from uno_core.model import DeploymentResult, Json, Release, Status
 from uno_core.planning import Choice, UnderWay
 from uno_core.straight import NAME, StraightBack, info
@@ -97,6 +99,18 @@ class Records(Targeting):
         """Whether it has ended, or nobody drives it any more."""
         now = self.store.get(record.id)
         return now is None or now.status.final or not self.driven()
+
+    def note_deed(self, record: Record, did: str, **more: Json) -> None:
+        """Keep in the history what a person did with a deployment, beside who, and from where.
+
+        Where the store is away it is only logged: what is done for the users does not wait for that.
+        """
+        facts = {**origin(config_folder(self.config)), **more}
+        try:
+            at = self.clock.now()
+            self.store.answer(self.store.signal(record.id, did, facts, by=who(), at=at), "done")
+        except StateError as problem:
+            self.logger.warning("what was done does not stand in the history", did=did, problem=str(problem))
 
     def signal(self, kind: str, payload: Mapping[str, Json], by: str) -> tuple[Record, int]:
         """Leave a word for the driver of the running deployment.

@@ -11,14 +11,14 @@ from attrs import define, evolve, field, frozen
 from uno_core.announcing import Announcing, announced
 from uno_core.contracts.engine import Outcome
 from uno_core.contracts.state import Record, StateStore
-from uno_core.contracts.strategy import StrategyInfo
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
 from uno_core.engine.port import Driving, Engine
 from uno_core.engine.recorded import Recorded
 from uno_core.engine.tenure import Tenure, next_turn
 from uno_core.errors import ConfigError, Locked, StalePlan, StateError, UnoError, Unsettled
-from uno_core.journal.lock import describe, this_process, who
+from uno_core.journal.lock import describe, this_process
+from uno_core.journal.origin import who
 from uno_core.model import Release, Slot, Snapshot, Status
 from uno_core.planning import Agreed, Plan, UnderWay, already, plan, refused, seen
 from uno_core.records import check_same_plugins
@@ -255,6 +255,7 @@ class Session(Announcing):
         target = self._recorded(record)
         if not changed:
             check_same_plugins(record, self._plugins(target.choice.info))
+        self.note_deed(record, "resumed", reassert=reassert, changed_plugins=changed)
         return self._driving(patient=patient).resume(
             self._order(target, str(record.params.get("reason", ""))), record.id, reassert=reassert
         )
@@ -334,6 +335,7 @@ class Session(Announcing):
                     remedy="`uno rollback --take-over` ends it and takes the application back;"
                     " look first whether it only waits for a slow platform",
                 )
+        self.note_deed(record, "took over" if take_over else "rolled back", reason=why)
         try:
             target = self._recorded(record)
         except Exception as problem:  # noqa: BLE001 - the way back must not need what may be broken

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from attrs import define, field, frozen
 
-from uno_core.assembly import Assembly
+from uno_core.assembly import Assembly, config_folder
 from uno_core.config import sections
 from uno_core.config.document import Hooks
 from uno_core.config.mistakes import nearest
@@ -16,6 +16,7 @@ from uno_core.contracts.engine import Order
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.errors import ConfigError
+from uno_core.journal.origin import origin
 from uno_core.model import Bounds, Json, Release, Secret
 from uno_core.planning import Agreed, Choice, basis, choose
 from uno_core.wire import to_json
@@ -177,6 +178,7 @@ class Targeting(Assembly):
             outage=target.choice.info.outage,
             plugins=self._plugins(target.choice.info),
             reason=reason,
+            origin=origin(config_folder(self.config)),
             **beside(target),
         )
 

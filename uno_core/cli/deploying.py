@@ -13,7 +13,8 @@ from uno_core.cli import ending, printing, wording
 from uno_core.cli.driving import ASKED, UNTOUCHED, drive, view_for
 from uno_core.cli.lines import Events, View
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.journal.lock import describe, who
+from uno_core.journal.lock import describe
+from uno_core.journal.origin import who
 from uno_core.model import Json, Slot
 from uno_core.planning import read
 from uno_core.session import Session

@@ -37,7 +37,14 @@ def history(request: Request, limit: int, output: str) -> None:
 
 def _facts(record: Record) -> Mapping[str, Json]:
     whole: Mapping[str, Json] = to_json(record)
-    return {**{k: v for k, v in whole.items() if k != "params"}, "reason": record.params.get("reason", "")}
+    beside = {key: record.params.get(key, "") for key in ("reason", "origin")}
+    return {**{k: v for k, v in whole.items() if k != "params"}, **beside}
+
+
+def _by(record: Record) -> str:
+    origin = record.params.get("origin")
+    by = str(origin.get("by", "")) if isinstance(origin, Mapping) else ""
+    return by or (record.driver.user if record.driver else "")
 
 
 def _row(record: Record) -> Sequence[str]:
@@ -51,7 +58,7 @@ def _row(record: Record) -> Sequence[str]:
         record.status.value,
         wording.day(record.created),
         wording.lasting(took) if record.status.final else "",
-        record.driver.user if record.driver else "",
+        _by(record),
         f"{message} — {reason}" if reason else message,
     )
 
@@ -95,6 +102,11 @@ def _lines(record: Record, entries: Sequence[Entry]) -> Iterator[str]:
     yield f"  began {wording.day(record.created)}, last changed {wording.day(record.updated)}"
     if record.params.get("reason"):
         yield f"  reason: {record.params['reason']}"
+    origin = record.params.get("origin")
+    if isinstance(origin, Mapping) and origin:
+        yield f"  by: {_by(record)} on {origin.get('host')}"
+        told = ("commit", "ref", "job", "cloud")
+        yield from (f"  {key}: {origin[key]}" for key in told if key in origin)
     if record.driver:
         yield f"  driver: {describe(record.driver)}"
     for name, provider in record.plugins.items():

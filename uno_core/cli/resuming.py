@@ -15,7 +15,8 @@ from uno_core.contracts.engine import Outcome
 from uno_core.contracts.state import Record
 from uno_core.engine.attention import release_hold
 from uno_core.following import GOES_ON
-from uno_core.journal.lock import describe, who
+from uno_core.journal.lock import describe
+from uno_core.journal.origin import who
 from uno_core.model import Status
 from uno_core.session import Session
 

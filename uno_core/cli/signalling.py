@@ -20,7 +20,8 @@ from uno_core.engine.attention import HOLD, HOLDS
 from uno_core.engine.tenure import TTL
 from uno_core.errors import StateError
 from uno_core.following import GOES_ON
-from uno_core.journal.lock import this_process, who
+from uno_core.journal.lock import this_process
+from uno_core.journal.origin import who
 from uno_core.model import Json, Status
 from uno_core.session import Session
 

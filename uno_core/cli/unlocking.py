@@ -51,6 +51,7 @@ def unlock(ctx: click.Context, request: Request, *, force: bool, output: str) ->
         can = bool(found) and all(held.lease.expires is not None for held in found)
         freed = force and can
         if freed:
+            _note(session, found)
             for held in found:
                 held.lock.release(held.lock.acquire(held.lease.key, this_process(), ttl=TTL, take_over=True))
         lines += _advice(session, found, can=can, freed=freed)
@@ -67,6 +68,13 @@ def unlock(ctx: click.Context, request: Request, *, force: bool, output: str) ->
             for line in lines:
                 printing.out(line)
     ctx.exit(LOCKED if found and not freed else 0)
+
+
+def _note(session: Session, found: Sequence[Held]) -> None:
+    """That a lease was taken from its owner stands with the deployment that it drove."""
+    if session.under_way() is not None:
+        owners = ", ".join(dict.fromkeys(describe(held.lease.owner) for held in found))
+        session.note_deed(session.last(), "unlocked", from_whom=owners)
 
 
 def _held(session: Session) -> Iterator[Held]:

@@ -37,7 +37,8 @@ class Order:
 
     hooks: by the moment at which it runs, a command of the user's as JSON (`run`, `timeout`,
     `on_failure`, `env`, and `secrets`, references only). forbid_after: the moment after which nothing
-    is taken back. companions: what else gets the release, after promotion.
+    is taken back. companions: what else gets the release, after promotion. origin: who asked, from
+    where, and for which commit.
     """
 
     application: Application
@@ -53,6 +54,7 @@ class Order:
     hooks: Mapping[str, Mapping[str, Json]] = field(factory=dict)
     forbid_after: str = ""
     companions: Sequence[str] = ()
+    origin: Mapping[str, Json] = field(factory=dict)
 
 
 @frozen(kw_only=True)

@@ -104,6 +104,7 @@ class Embedded:
                 "hooks": dict(order.hooks),
                 "forbid_after": order.forbid_after,
                 "companions": list(order.companions),
+                "origin": dict(order.origin),
                 "found": {slot.value: percent for slot, percent in found.items()},
             },
             plugins=order.plugins,

@@ -78,12 +78,6 @@ def end_group(pid: int, number: int) -> None:
         return
 
 
-def who() -> str:
-    """Who asks: the OS user at this host."""
-    process = this_process()
-    return f"{process.user}@{process.host}"
-
-
 class FileLock:
     """An exclusive `flock` on a file that says whose it is."""
 
