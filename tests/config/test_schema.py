@@ -59,6 +59,8 @@ UNSAID = re.compile(
     r"|companions\.\w+ lacks"
     # A name so near to that of an installed plugin that it counts as misspelt.
     r"|there is no (?!key)[\s\S]*did you mean"
+    # An `environment` that is not among the `environments`; a schema knows it only where there are none.
+    r"|nobody knows what the environment"
 )
 
 
