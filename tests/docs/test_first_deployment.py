@@ -1,55 +1,14 @@
 """The first deployment is carried out as it is written, in one shell, with a real proxy."""
 
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from shell import Shell, shown, steps
 
 pytestmark = pytest.mark.component("envoy")
-
-END = "@@ended"
-
-
-class Shell:
-    """A bash that is told one block after the other. Its own process group: all of it ends with it."""
-
-    def __init__(self, folder: Path) -> None:
-        path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-        self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=folder,
-            env={"PATH": path, "HOME": str(folder), "LANG": "C.UTF-8", "COLUMNS": "200"},
-            start_new_session=True,
-        )
-
-    def run(self, block: str) -> tuple[int, str]:
-        """Exit code of the block's last command, and what was printed."""
-        self._process.stdin.write(f"{block}\necho {END} $?\n")
-        self._process.stdin.flush()
-        lines = []
-        for line in self._process.stdout:
-            if line.startswith(END):
-                return int(line.split()[1]), "".join(lines)
-            lines.append(line)
-        raise AssertionError(f"the shell ended: {''.join(lines)}")
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._process.stdout.close()
-        self._process.wait()
 
 
 @pytest.fixture
@@ -74,14 +33,9 @@ def last_line(text: str) -> str:
 
 def test_the_first_deployment(page, port, shell):
     text = page("first-deployment").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-    parts = re.split(r"^## ", text, flags=re.MULTILINE)
     told = {}
-    for part in parts:
-        title = part.splitlines()[0]
-        for block in re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL):
-            # `uno deploy` may be followed by a look at what answers: each line by itself then.
-            steps = [block] if "<<'EOF'" in block else block.strip().splitlines()
-            told.setdefault(title, []).extend((step, *shell.run(step)) for step in steps)
+    for title, step in steps(text):
+        told.setdefault(title, []).append((step, *shell.run(step)))
 
     def of(title: str, begin: str) -> tuple[int, str]:
         return next((code, out) for step, code, out in told[title] if step.startswith(begin))
@@ -90,8 +44,7 @@ def test_the_first_deployment(page, port, shell):
     assert not bad
 
     _, plan = of("Look first", "uno plan")
-    shown = next(block for block in re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    for line in shown.splitlines():
+    for line in shown(text)[0].splitlines():
         if "+" not in line and "at least" not in line:  # durations differ from machine to machine
             assert line in plan
 
@@ -114,8 +67,27 @@ def test_the_first_deployment(page, port, shell):
     assert last_line(out) == "hello-prod-3 rolled_back: v1 serves again: error_rate: 100.00%, above 1.00%"
     assert of("A bad release", "curl") == (0, "hello from v1\n")
     _, history = of("A bad release", "uno history")
-    shown = re.findall(r"^hello-prod-\d +v\d +\w+ +\w+", text, re.MULTILINE)
-    assert [row.split() for row in shown] == [row.split()[:4] for row in history.splitlines()[1:]]
+    listed = re.findall(r"^hello-prod-\d +v\d +\w+ +\w+", text, re.MULTILINE)
+    assert [row.split() for row in listed] == [row.split()[:4] for row in history.splitlines()[1:]]
     assert "step: 20 % to v3" in of("A bad release", "uno show")[1]
 
     assert last_line(of("The end", "uno local down")[1]) == "everything is stopped"
+
+
+def test_ten_minutes(page, port, shell):
+    text = page("ten-minutes").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    printed, bad = {}, []
+    for title, step in steps(text):
+        code, out = shell.run(step)
+        printed.setdefault(title, []).extend(out.splitlines())
+        if code:
+            bad.append((title, step, code, out))
+    assert not bad
+    for part in re.split(r"^## ", text, flags=re.MULTILINE):
+        title = part.splitlines()[0]
+        rows = iter(printed.get(title, ()))
+        for line in "".join(shown(part)).splitlines():
+            # What a page shows is a choice of what is printed, in its order; an ellipsis is any rest.
+            words = line.removesuffix("…").split()
+            assert any(" ".join(words) in " ".join(row.split()) for row in rows), f"{title}: {line}"
+    assert printed["The end"][-1] == "everything is stopped"
