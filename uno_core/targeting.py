@@ -61,6 +61,14 @@ class Targeting(Assembly):
         strategy = self.registry.strategy(choice.info, options, self.logger)
         release = self.world.workload.resolve(Release(version, wanted.image))
         settings = self.config.settings
+        if settings.require_digest and self._by_tag_alone(release):
+            raise ConfigError(
+                "the image is known by its tag alone, and a tag can be moved",
+                found=wanted.image,
+                expected="an image with its digest: repository@sha256:…",
+                where=self.config.where("require_digest") or "require_digest",
+                remedy="name the digest (--image REPOSITORY@sha256:…), or a registry that tells it",
+            )
         self._check_companions(settings.companions)
         return Target(
             choice=choice,
@@ -71,6 +79,10 @@ class Targeting(Assembly):
             forbid_after=settings.rollback.forbid_after or "",
             companions=settings.companions,
         )
+
+    def _by_tag_alone(self, release: Release) -> bool:
+        """Whether an image is to be deployed whose digest nobody knows."""
+        return bool(self.config.release.image) and "sha256:" not in release.artifact
 
     def _check_companions(self, names: Sequence[str]) -> None:
         """One that does not exist is found before anything is touched."""
@@ -154,6 +166,8 @@ class Targeting(Assembly):
             yield "no health check is configured: an instance counts as healthy when it is ready"
         if target.choice.info.outage:
             yield "an outage: the old release stops before the new one starts"
+        if self._by_tag_alone(target.release):
+            yield f"{self.config.release.image} is deployed by its tag: what is behind that may change"
         if target.forbid_after:
             yield f"once {target.forbid_after} has begun nothing is taken back: it holds and calls a person"
 

@@ -248,3 +248,27 @@ def test_the_traffic_is_drawn_on_a_terminal_only(shop):
     assert "blue" in drawn[5]
     plain = on_a_terminal(shop, *hold, TERM="dumb")
     assert plain.replace("\r\n", "\n") == shop.uno(*hold).out
+
+
+class TestDigest:
+    """A tag can be moved: a digest cannot."""
+
+    STRICT = ("--option", "require_digest=true")
+
+    def test_a_tag_alone_is_warned_of(self, shop):
+        shop.world.live("v1")
+        said = shop.uno("plan", "--image", "r.example/shop:v2")
+        assert said.code == 0
+        assert "r.example/shop:v2 is deployed by its tag" in said.out + said.err
+
+    def test_and_refused_where_a_digest_is_required(self, shop):
+        shop.world.live("v1")
+        said = shop.uno("deploy", "--image", "r.example/shop:v2", *self.STRICT)
+        assert said.code == 2
+        assert "a tag can be moved" in said.err
+        assert "r.example/shop:v2" in said.err
+
+    def test_a_digest_is_what_is_required(self, shop):
+        shop.world.live("v1")
+        image = "r.example/shop@sha256:" + "0" * 64
+        assert shop.uno("plan", "--image", image, *self.STRICT).code == 0

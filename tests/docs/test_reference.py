@@ -6,6 +6,7 @@ from enum import Enum
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import attrs
 import pytest
@@ -57,6 +58,7 @@ def declared():
             if attrs.has(kind) and kind.__name__ == "LocalTraffic"
         ),
     )
+    yield "local-platform", get_args(fields_of(local)["companions"][1])[1]
     yield "metrics", ThresholdOptions
     for info in registry.infos(NotifierInfo).values():
         yield "notifiers", info.options()

@@ -110,7 +110,7 @@ class Workload:
         self.world = World(options.root / "world.json")
 
     def resolve(self, release: Release) -> Release:
-        return Release(release.version, f"artifact:{release.version}", "0")
+        return Release(release.version, release.artifact or f"artifact:{release.version}", "0")
 
     def converge(self, slot: Slot, counts: Mapping[Release, int]) -> None:
         with self.world.change() as world:

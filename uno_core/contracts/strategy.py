@@ -67,8 +67,8 @@ class StrategyInfo(Info):
     """A strategy, as registered.
 
     `needs` names what must be there: `traffic`, `weights` (fine splits of it), `slots` (two of them),
-    `mixed` (two releases in one slot), or one of several: `mixed or weights or no traffic`. `outage` says that the strategy may leave the application
-    without a ready instance; the plan says so too.
+    `mixed` (two releases in one slot), or one of several: `mixed or weights or no traffic`. `outage`
+    says that the strategy may leave the application without a ready instance; the plan says so too.
     """
 
     needs: frozenset[str] = field(factory=frozenset)

@@ -17,7 +17,7 @@ from uno_core.wire import counts_from_json
 
 
 class Between(Calls):
-    """The calls of the way forward of one deployment. `left_behind`: companions that did not follow, and why."""
+    """The calls of the way forward. `left_behind`: companions that did not follow, and why."""
 
     def __init__(
         self,
