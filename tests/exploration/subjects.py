@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from uno_core import Amount, Bounds, DeploymentResult, DeploymentStrategy, PlatformError, share, whole
+from uno_core.contracts.engine import ON_ROLLBACK, PHASES
 from uno_core.simulation.subject import Subject
 from uno_strategy_blue_green.options import BlueGreenOptions
 from uno_strategy_blue_green.strategy import BlueGreen
@@ -19,6 +20,21 @@ CANARY = CanaryOptions(
     initial_percentage=25.0, increments=(50.0,), increment_interval=5.0, drain=5.0, metrics_threshold=ERRORS
 )
 ROLLING = RollingOptions(batch_size=Amount(2), pause_between=5.0, metrics_threshold=ERRORS)
+
+EVERY_HOOK = {
+    phase: {"run": [phase], "timeout": 60.0, "on_failure": "rollback"} for phase in (*PHASES, ON_ROLLBACK)
+}
+
+HOOKED = (
+    Subject(name="hooked", make=Canary, options=CANARY, hooks=EVERY_HOOK),
+    Subject(
+        name="forbidding",
+        make=BlueGreen,
+        options=BLUE_GREEN,
+        hooks=EVERY_HOOK,
+        forbid_after="before_traffic",
+    ),
+)
 
 OURS = (
     Subject(name="blue-green", make=BlueGreen, options=BLUE_GREEN),
@@ -131,4 +147,4 @@ BAD = (
 )
 """Strategies that would do harm, were it not for the rules: none of them may."""
 
-ALL = (*OURS, *BAD)
+ALL = (*OURS, *HOOKED, *BAD)

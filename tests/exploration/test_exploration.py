@@ -7,10 +7,11 @@ from itertools import islice
 
 import pytest
 
-from tests.exploration.subjects import ALL, BAD, CANARY, OURS
+from tests.exploration.subjects import ALL, BAD, CANARY, HOOKED, OURS
 from uno_core import Bounds, ConfigError, Status
 from uno_core.simulation.exploration import (
     PLACES,
+    WORKERS,
     Schedule,
     drawn,
     first_harm,
@@ -27,7 +28,12 @@ EVERY = 17
 """Of the unanswered pairs every so manyth is played here: a prime, so that it meets all kinds."""
 
 COMBINATIONS = [
-    pytest.param(subject, place, id=f"{subject.name} on {place.name}") for subject in OURS for place in PLACES
+    pytest.param(subject, place, id=f"{subject.name} on {place.name}")
+    for subject, place in (
+        *((subject, place) for subject in OURS for place in PLACES),
+        *((subject, place) for subject in HOOKED for place in PLACES[:3]),
+        *((subject, WORKERS) for subject in OURS if subject.name in ("rolling", "recreate")),
+    )
 ]
 
 

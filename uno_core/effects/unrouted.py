@@ -53,9 +53,7 @@ class Unrouted:
 
 def without_traffic(capabilities: Capabilities) -> Capabilities:
     """What a platform can do where nothing is routed: any share, at once, and no mark beside it."""
-    return evolve(
-        capabilities, routed=False, granularity=1e-6, unroute=True, marks=False, cas=False, bound=0.0
-    )
+    return evolve(capabilities, routed=False, granularity=1e-6, unroute=True, marks=False, bound=0.0)
 
 
 def watch_steadily(world: World, release: Release, listen: Callable[[], None]) -> None:

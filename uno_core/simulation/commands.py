@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
@@ -19,7 +19,10 @@ class Acted:
     until: float
     code: int
     env: Mapping[str, str]
+    dead: Callable[[], bool]
     killed: bool = False
+    began: float = 0.0
+    ended_at: float = 0.0
 
     def who(self) -> Json:
         return {"number": self.number}
@@ -30,7 +33,8 @@ class Acted:
         return self.code if self.clock.monotonic() >= self.until else None
 
     def end(self, *, at_once: bool = False) -> None:  # noqa: ARG002 - the contract's argument
-        self.killed = self.killed or self.ended() is None
+        if self.ended() is None and not self.dead():
+            self.killed, self.ended_at = True, self.clock.monotonic()
 
     def said(self) -> str:
         return f"said by {self.env.get('UNO_HOOK', '')}"
@@ -38,10 +42,15 @@ class Acted:
 
 @define
 class Stagehands:
-    """Starts commands that only act. `plays`: seconds and exit code by the first word of a command."""
+    """Starts commands that only act.
+
+    plays: seconds and exit code by the first word of a command. dead: whether their driver is; a dead
+    one ends nobody.
+    """
 
     clock: Clock
     plays: dict[str, tuple[float, int]] = field(factory=dict)
+    dead: Callable[[], bool] = lambda: False
     started: list[Acted] = field(factory=list)
 
     def start(self, run: Sequence[str], env: Mapping[str, str], secrets: Mapping[str, str]) -> Acted:
@@ -53,6 +62,9 @@ class Stagehands:
             until=self.clock.monotonic() + seconds,
             code=code,
             env=told,
+            dead=self.dead,
+            began=self.clock.monotonic(),
+            ended_at=self.clock.monotonic() + seconds,
         )
         self.started.append(acted)
         return acted

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import evolve, field, frozen
 
 from uno_core.contracts.platform import Capabilities
+from uno_core.effects.unrouted import without_traffic
 from uno_core.errors import ConfigError
 from uno_core.simulation.faults import ANYWHERE, READS, UNANSWERED, WRITES, Fault, Point
 from uno_core.simulation.platform import Rules
@@ -59,6 +60,9 @@ PLACES: Sequence[Place] = (
 )
 """Platforms that differ as real ones do."""
 
+WORKERS = Place(name="workers", rules=Rules(capabilities=without_traffic(_FINE)))
+"""Where nothing is routed: for rolling and recreate."""
+
 
 @frozen(kw_only=True)
 class Schedule:
@@ -95,8 +99,9 @@ class Found:
         return f"{self.schedule}\n  {lines}\n  replay: nox -s explore -- --replay '{self.schedule}'"
 
 
-def parse(text: str, subjects: Sequence[Subject], places: Sequence[Place] = PLACES) -> Schedule:
+def parse(text: str, subjects: Sequence[Subject], places: Sequence[Place] = ()) -> Schedule:
     """The schedule that a text describes. Raises ConfigError where it describes none."""
+    places = places or (*PLACES, WORKERS)
     found = re.fullmatch(r"(\S+) on (\S+): (.*)", text.strip())
     subject = next((s for s in subjects if found and s.name == found[1]), None)
     place = next((p for p in places if found and p.name == found[2]), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from uno_core.contracts.engine import Order, Outcome
+from uno_core.contracts.engine import PHASES, Order, Outcome
 from uno_core.contracts.metrics import Figures
 from uno_core.contracts.state import Driver, Record
 from uno_core.engine.recorded import Recorded
@@ -50,6 +50,9 @@ BACK_UP = 8.0
 GRACE = 3.0
 """Seconds for which nobody can be blamed for what crashed just now."""
 
+HOOK = 3.0
+"""Seconds that a hook takes."""
+
 DRIVES = 8
 """Drivers that a schedule may need until its deployment has ended."""
 
@@ -76,6 +79,7 @@ class Scene:
         self._failed_before = False
         self._asked_back = False
         self._gone_on = False
+        self._by_a_person = False
         self._fell: dict[Slot, float] = {}
         clock = VirtualClock()
         self.trouble = Trouble(clock, {})
@@ -90,6 +94,8 @@ class Scene:
             judge=self.judge,
         )
         self.stage.react = lambda event: self._hear(event.kind)
+        self.stage.commands.dead = lambda: self.trouble.dead
+        self.stage.commands.plays = {str(phase): (HOOK, 0) for phase in subject.hooks}
         if not subject.first:
             self.stage.live("v1")
         self.before = self.stage.world.observe()
@@ -154,6 +160,14 @@ class Scene:
         elif kind == "step":
             self._gone_on = False
         self._returning = self._returning or kind == "rollback"
+        if kind == "rollback" and self._forbidden and not self._by_a_person:
+            self._violated(f"it goes back, though that is forbidden after {self.subject.forbid_after}")
+
+    @property
+    def _forbidden(self) -> bool:
+        """Whether the hook has begun after which nothing may be taken back."""
+        after = self.subject.forbid_after
+        return any(command.env["UNO_HOOK"] == after for command in self.stage.commands.started)
 
     # What must hold at every write
 
@@ -255,6 +269,7 @@ class Scene:
         self.trouble.dead = False
         engine, order = self.stage.engine(), self._order()
         record = self._record
+        self._by_a_person = then not in ("deploy", "resume")
         try:
             if then == "deploy" or record is None:
                 return engine.deploy(order), None
@@ -268,7 +283,14 @@ class Scene:
 
     def _order(self) -> Order:
         subject = self.subject
-        return self.stage.order(subject.make(), "v2", subject.options, outage=subject.outage)
+        return self.stage.order(
+            subject.make(),
+            "v2",
+            subject.options,
+            outage=subject.outage,
+            hooks=subject.hooks,
+            forbid_after=subject.forbid_after,
+        )
 
     @property
     def _record(self) -> Record | None:
@@ -294,9 +316,34 @@ class Scene:
 
     # What must hold in the end
 
+    def _check_hooks(self, status: Status | None) -> None:
+        """Each ran before the release counted as a success, and never beside itself."""
+        runs = self.stage.commands.started
+        for phase in PHASES if status is Status.SUCCESSFUL and not self._stolen_at else ():
+            if phase in self.subject.hooks and not any(run.env["UNO_HOOK"] == phase for run in runs):
+                self._violated(f"a success, and the hook {phase} never ran")
+        for number, run in enumerate(runs):
+            beside = [other for other in runs[:number] if other.ended_at > run.began]
+            if beside and self._stolen_at is None:
+                self._violated(f"two hooks ran at once: {beside[0].env['UNO_HOOK']}, {run.env['UNO_HOOK']}")
+            if (
+                len(
+                    {
+                        other.env["UNO_HOOK_ID"]
+                        for other in runs
+                        if other.env["UNO_HOOK"] == run.env["UNO_HOOK"]
+                    }
+                )
+                > 1
+            ):
+                self._violated(f"{run.env['UNO_HOOK']} ran under two ids")
+
     def _check_end(self, outcome: Outcome | None) -> None:
         record = next(iter(self.stage.store.list(limit=1)), None)
         status = record.status if record else None
+        self._check_hooks(status)
+        if status is Status.STOPPED and self._forbidden:
+            return  # a person is needed, and was called
         if status is Status.SUCCESSFUL:
             if self._failed_before or (self.judge.failed and not self._promoted):
                 self._violated("a release with a FAIL verdict succeeded")

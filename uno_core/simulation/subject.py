@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from uno_core.contracts.judge import Window
 from uno_core.contracts.strategy import DeploymentStrategy
-from uno_core.model import Bounds, Finding, Verdict
+from uno_core.model import Bounds, Finding, Json, Verdict
 from uno_core.simulation.platform import Rules
 
 
@@ -19,7 +19,8 @@ class Subject:
     """A strategy to be explored.
 
     max_unavailable: how many fewer ready instances than its share needs a slot may have by its
-    options. first: nothing is live before. silent: no metric ever says anything.
+    options. first: nothing is live before. silent: no metric ever says anything. hooks, forbid_after:
+    as an order takes them; a command takes three seconds.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Subject:
     max_unavailable: int = 0
     first: bool = False
     silent: bool = False
+    hooks: Mapping[str, Mapping[str, Json]] = field(factory=dict)
+    forbid_after: str = ""
 
 
 @frozen(kw_only=True)
