@@ -45,6 +45,10 @@ SCHEDULES = {
     "what a dead driver may have sent is taken for something that may still land": (
         "canary on horizon: 30 late, 31 crash"
     ),
+    "after the hook that forbids it nothing is taken back": "forbidding on cas: 0 bad",
+    "a hook that a dead driver left running is waited for, and never runs beside itself": (
+        "hooked on cas: 139 crash"
+    ),
     "once a way back is recorded, nobody returns to the way forward": (
         "canary on cas: 60 crash-back, 61 crash"
     ),

@@ -69,7 +69,7 @@ class Beside:
         """Run a command; without one it is only noted that the deployment came so far."""
         if self.world.dry or not a["run"]:
             return None
-        left = self.left if isinstance(self.left, Mapping) and self.left.get("id") == a["id"] else {}
+        left = self.left if isinstance(self.left, Mapping) else {}
         return Hook(
             world=self.world,
             attention=self.attention,

@@ -12,6 +12,7 @@ from uno_core.effects.watching import Watch, look
 from uno_core.effects.world import Attention, Tell, World
 from uno_core.errors import HookFailed
 from uno_core.model import Json
+from uno_core.rules import protects
 
 GRACE = 2.0
 """Seconds that a command has to end by itself, once it was asked to: the traffic may wait for it."""
@@ -25,7 +26,8 @@ class Hook:
     """One hook, run to its end; health and metrics are watched meanwhile.
 
     asked: the arguments of its call. told: what it is told in environment variables. left: the process
-    that a driver before started for it; that one is waited for first, so that two never run at once.
+    of the last hook that a driver before started, this one or the one before it; it is waited for first,
+    so that two never run at once.
     """
 
     world: World
@@ -92,6 +94,7 @@ class Hook:
                 look(self.attention, self.tell, watch, clock.now())
             clock.sleep(min(POLL, end - now))
 
+    @protects("a hook that a dead driver left running is waited for, and never runs beside itself")
     def _wait_for_another(self, end: float) -> None:
         """The command that a dead driver left running: it is run again, but never beside itself."""
         commands = self.world.commands

@@ -50,7 +50,7 @@ BACK_UP = 8.0
 GRACE = 3.0
 """Seconds for which nobody can be blamed for what crashed just now."""
 
-HOOK = 3.0
+HOOK = 12.0
 """Seconds that a hook takes."""
 
 DRIVES = 8

@@ -20,7 +20,7 @@ class Subject:
 
     max_unavailable: how many fewer ready instances than its share needs a slot may have by its
     options. first: nothing is live before. silent: no metric ever says anything. hooks, forbid_after:
-    as an order takes them; a command takes three seconds.
+    as an order takes them; a command takes twelve seconds.
     """
 
     name: str
