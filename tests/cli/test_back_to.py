@@ -81,3 +81,15 @@ def test_a_driver_that_dies_on_the_way_is_gone_on_from(history):
     else:
         assert said.code == 0
     assert serving(history) == ["v2"]
+
+
+def test_the_status_tells_of_what_was_taken_back_last(history):
+    """An attempt that went back by itself is newer, and says nothing of what serves now."""
+    process = history.start("deploy", "--version", "v5", "--option", "strategy.hold=1h")
+    history.until(lambda: history.world.split().get("green", 0) == 50.0)
+    process.terminate()
+    assert history.end(process).code == 3
+    assert history.uno("rollback", "--reason", "v4 too").code == 0
+    said = history.uno("status").out
+    assert "v3 serves (" in said
+    assert "shop-test-3: v4 by swap, rolled_back" in said
