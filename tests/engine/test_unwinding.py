@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from scripted import Scripted, switch
 
-from uno_core import Bounds, Figures, Slot, Status, share, whole
+from uno_core import Bounds, Figures, Probe, Slot, Status, share, whole
 from uno_core.builtin import ThresholdJudge, ThresholdOptions
 from uno_core.simulation.stage import FiguresNow, Stage
 
@@ -78,3 +78,43 @@ def test_a_cancelled_task_of_the_strategy_is_an_error_like_any_other():
     outcome = stage.deploy(Scripted(script), "v2")
     assert is_back(stage, outcome)
     assert "CancelledError" in outcome.message
+
+
+class Hanging:
+    """A check that does not answer; somebody cancels the job while it is asked."""
+
+    per_instance = True
+
+    def __init__(self):
+        self.engine = None
+        self.asked = 0
+        self.answered = 0
+
+    def check(self, target, timeout):
+        self.asked += 1
+        if self.engine is not None and self.engine.ears is not None:
+            self.engine.ears.interrupt("interrupted by SIGTERM")  # as the signal's handler does
+        self.answered += 1
+        return Probe(target="shop", healthy=True, answer="200")
+
+
+def test_a_signal_waits_for_no_answer_of_a_health_check():
+    check = Hanging()
+    stage = stage_with_v1(health=lambda _: check)
+    check.engine = stage.engine()
+    outcome = check.engine.deploy(stage.order(Scripted(lambda c: switch(c, seconds=60.0)), "v2"))
+    assert is_back(stage, outcome)
+    assert (check.asked, check.answered) == (1, 0)
+
+
+def test_on_the_way_back_a_signal_ends_no_look():
+    check = Hanging()
+    stage = stage_with_v1(health=lambda _: check)
+    assert stage.engine().deploy(stage.order(Scripted(switch), "v2")).status is Status.SUCCESSFUL
+    stage.platform.workload.converge(Slot.BLUE, {})
+    stage.clock.sleep(10)
+    check.engine = stage.engine()
+    record = stage.store.list(limit=1)[0]
+    outcome = check.engine.rollback(stage.order(Scripted(switch), "v2"), record.id, "asked for")
+    assert outcome.status is Status.ROLLED_BACK
+    assert check.asked == check.answered > 0
