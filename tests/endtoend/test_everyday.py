@@ -66,6 +66,16 @@ def test_the_same_release_again(shop):
     assert len(ids(shop)) == 3
 
 
+def test_a_change_of_the_configuration_alone_is_a_new_release(shop):
+    """The same version, another environment variable: deployed, and taken back to the old one."""
+    other = ("--option", "platform.env={GREETING: hello}")
+    changed = shop.uno(*shop.asking("v1", *QUICK), *other).document
+    assert changed["deployment"] == "shop-development-2"
+    assert "nothing to do" in shop.uno(*shop.asking("v1", *QUICK), *other).document["message"]
+    shop.tell("rollback")
+    assert "nothing to do" in shop.deploy("v1", *QUICK).document["message"]
+
+
 def test_what_was_rolled_back_is_tried_anew(shop):
     process = begun(shop)
     process.send_signal(signal.SIGTERM)
