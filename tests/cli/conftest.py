@@ -17,6 +17,7 @@ from filed_platform import World
 
 from uno_core import _log
 from uno_core.cli import main
+from uno_core.journal.origin import SERVICES
 
 SUPPORT = Path(__file__).parents[1] / "support"
 CONFIG = """\
@@ -26,6 +27,13 @@ platform: {{name: filed, root: {root}}}
 strategy: swap
 look_every: 200ms
 """
+
+
+@pytest.fixture(autouse=True)
+def no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No CI service, whichever runs these tests: what uno does on one is asked for where it matters."""
+    for name in ("CI", *(service.mark for service in SERVICES)):
+        monkeypatch.delenv(name, raising=False)
 
 
 @frozen

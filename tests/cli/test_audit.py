@@ -9,13 +9,6 @@ from uno_core.journal.origin import SERVICES, origin
 SHORT = ("--option", "strategy.hold=1s")
 
 
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch):
-    """No CI service, whichever runs these tests."""
-    for service in SERVICES:
-        monkeypatch.delenv(service.mark, raising=False)
-
-
 def test_a_deployment_keeps_who_made_it_from_where_and_why(shop, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "prod-deployer")
     shop.world.live("v1")
