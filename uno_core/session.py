@@ -11,7 +11,7 @@ from attrs import define, evolve, field, frozen
 from uno_core.announcing import Announcing, announced
 from uno_core.contracts.engine import Outcome
 from uno_core.contracts.state import Record, StateStore
-from uno_core.engine.attention import Ears
+from uno_core.engine.attention import Ears, standing_hold
 from uno_core.engine.embedded import Embedded
 from uno_core.engine.port import Driving, Engine
 from uno_core.engine.recorded import Recorded
@@ -305,9 +305,13 @@ class Session(Announcing):
         before = from_json(records[0].params["initial"], Snapshot)
         return [release.version for release in before.releases] == [version]
 
+    def _forbidden(self, record: Record) -> str:
+        """Why it may not be taken back; empty where it may."""
+        after = str(record.params.get("forbid_after", ""))
+        return Recorded(self.store.entries(record.id)).forbidden(after)
+
     def _refuse_forbidden(self, record: Record) -> None:
-        after = Recorded(self.store.entries(record.id)).forbidden(str(record.params.get("forbid_after", "")))
-        if after:
+        if after := self._forbidden(record):
             raise ConfigError(
                 f"{record.id} is not taken back: {after}",
                 found=f"it is {record.status.value}",
@@ -380,8 +384,11 @@ class Session(Announcing):
         if record.status.final:
             Embedded(store=self.store, world=self.world).tidy(self.config.application)
             return None
-        promoted = Recorded(self.store.entries(record.id)).promoted
-        # What is promoted serves: its rest is done, whatever is configured.
-        if self.config.settings.tend == "rollback" and not promoted:
+        recorded = Recorded(self.store.entries(record.id))
+        # What is promoted serves, what waits for a person is theirs, and what is forbidden stays so.
+        held = standing_hold(self.store.signals(record.id, unanswered=False)) is not None
+        theirs = held or record.status is Status.PAUSED
+        stays = recorded.promoted or theirs or self._forbidden(record)
+        if self.config.settings.tend == "rollback" and not stays:
             return self.take_back(record, why)
         return self.resume(record.id, patient=False)

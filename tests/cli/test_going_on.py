@@ -299,19 +299,21 @@ def test_what_nobody_drives_is_tended_as_configured(shop, tend, code, split):
     assert shop.world.split() == split
 
 
-def test_nobody_who_tends_waits_at_a_gate(shop):
+@pytest.mark.parametrize("tend", ["resume", "rollback"])
+def test_nobody_who_tends_waits_at_a_gate_or_takes_it_from_whoever_decides(shop, tend):
     without_a_driver(shop)
-    said = shop.uno("tend")
+    said = shop.uno("tend", "--option", f"tend={tend}")
     assert said.code == 6
     assert "`uno promote` passes the gate" in said.err
 
 
-def test_what_a_person_holds_is_not_gone_on_with_by_a_timer(shop):
+@pytest.mark.parametrize("tend", ["resume", "rollback"])
+def test_what_a_person_holds_is_not_gone_on_with_by_a_timer(shop, tend):
     process = shop.begun(*WATCHED)
     assert shop.uno("pause").code == 0
     process.kill()
     shop.end(process)
-    tended = shop.uno("tend")
+    tended = shop.uno("tend", "--option", f"tend={tend}")
     assert tended.code == 6
     assert "held: `uno resume` goes on from here" in tended.out
     assert shop.world.split() == {"blue": 50.0, "green": 50.0}
