@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from attrs import define, field
 
 from uno_core.clock import Clock
+from uno_core.contracts.engine import PHASES
 from uno_core.model import Json
 
 
@@ -75,3 +76,18 @@ class Stagehands:
     def end(self, who: Json) -> None:
         if isinstance(who, Mapping):
             self.started[int(str(who["number"]))].end(at_once=True)
+
+
+def complaints(commands: Stagehands, hooks: Container[str], *, whole: bool) -> Iterator[str]:
+    """What is wrong with how the hooks ran. `whole`: the release counts as a success."""
+    runs = commands.started
+    for phase in PHASES if whole else ():
+        if phase in hooks and not any(run.env["UNO_HOOK"] == phase for run in runs):
+            yield f"a success, and the hook {phase} never ran"
+    for number, run in enumerate(runs):
+        name = run.env["UNO_HOOK"]
+        beside = [other.env["UNO_HOOK"] for other in runs[:number] if other.ended_at > run.began]
+        if beside:
+            yield f"two hooks ran at once: {beside[0]}, {name}"
+        if len({other.env["UNO_HOOK_ID"] for other in runs if other.env["UNO_HOOK"] == name}) > 1:
+            yield f"{name} ran under two ids"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from uno_core.contracts.engine import PHASES, Order, Outcome
+from uno_core.contracts.engine import Order, Outcome
 from uno_core.contracts.metrics import Figures
 from uno_core.contracts.state import Driver, Record
 from uno_core.engine.recorded import Recorded
@@ -25,6 +25,7 @@ from uno_core.model import (
     whole,
 )
 from uno_core.simulation.clock import VirtualClock
+from uno_core.simulation.commands import complaints
 from uno_core.simulation.faults import (
     LANDS_AFTER,
     NO_ANSWER,
@@ -316,32 +317,14 @@ class Scene:
 
     # What must hold in the end
 
-    def _check_hooks(self, status: Status | None) -> None:
-        """Each ran before the release counted as a success, and never beside itself."""
-        runs = self.stage.commands.started
-        for phase in PHASES if status is Status.SUCCESSFUL and not self._stolen_at else ():
-            if phase in self.subject.hooks and not any(run.env["UNO_HOOK"] == phase for run in runs):
-                self._violated(f"a success, and the hook {phase} never ran")
-        for number, run in enumerate(runs):
-            beside = [other for other in runs[:number] if other.ended_at > run.began]
-            if beside and self._stolen_at is None:
-                self._violated(f"two hooks ran at once: {beside[0].env['UNO_HOOK']}, {run.env['UNO_HOOK']}")
-            if (
-                len(
-                    {
-                        other.env["UNO_HOOK_ID"]
-                        for other in runs
-                        if other.env["UNO_HOOK"] == run.env["UNO_HOOK"]
-                    }
-                )
-                > 1
-            ):
-                self._violated(f"{run.env['UNO_HOOK']} ran under two ids")
-
     def _check_end(self, outcome: Outcome | None) -> None:
         record = next(iter(self.stage.store.list(limit=1)), None)
         status = record.status if record else None
-        self._check_hooks(status)
+        if self._stolen_at is None:
+            for words in complaints(
+                self.stage.commands, self.subject.hooks, whole=status is Status.SUCCESSFUL
+            ):
+                self._violated(words)
         if status is Status.STOPPED and self._forbidden:
             return  # a person is needed, and was called
         if status is Status.SUCCESSFUL:
