@@ -142,9 +142,11 @@ class TestForbidden:
     @pytest.fixture
     def shop(self, tmp_path):
         made = Migrating(tmp_path, more="rollback: {forbid_after: before_traffic}\n")
-        made.deploy("v1", *SWITCH)
-        yield made
-        made.close()
+        try:
+            made.deploy("v1", *SWITCH)
+            yield made
+        finally:
+            made.close()
 
     def test_what_fails_after_it_stops_where_it_is_and_calls_a_person(self, shop):
         shop.does("after_traffic", "result=1")
