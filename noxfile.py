@@ -74,9 +74,8 @@ def tests(session):
     if session.posargs:
         return run(session, "pytest", *session.posargs)
     run(session, "pytest", "-n", "2", "--dist", "worksteal", "-m", "not component")
-    run(session, "pytest", "-n", "2", "-m", "component", "plugins")
-    # Under load, and killed in the middle: each alone.
-    return run(session, "pytest", "-m", "component", "tests")
+    run(session, "pytest", "-n", "2", "--dist", "worksteal", "-m", "component and not alone")
+    return run(session, "pytest", "-m", "alone")
 
 
 @nox.session

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from shop import Shop, Wrk, ended, until
 
-pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk")]
+pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk"), pytest.mark.alone]
 
 FRAGILE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fragile.py"), "{port}", "{version}"]
 # Neither the clock nor a look at its health ends the canary before a person does.

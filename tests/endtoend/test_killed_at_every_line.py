@@ -13,7 +13,7 @@ import pytest
 from attrs import define, field, frozen
 from shop import Shop, Wrk, dying, ended
 
-pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk")]
+pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk"), pytest.mark.alone]
 
 SAMPLED = 16
 ALL = bool(os.environ.get("UNO_ALL_KILLS"))

@@ -8,7 +8,7 @@ import sys
 import pytest
 from shop import Shop, Wrk
 
-pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk")]
+pytestmark = [pytest.mark.component("envoy"), pytest.mark.component("wrk"), pytest.mark.alone]
 
 QUICK = ("drain=1s", "keep_old_for=1s")
 
