@@ -146,10 +146,11 @@ class Records(Targeting):
         """The deployments that were seen to serve, the newest first."""
         return [r for r in self.history() if Recorded(self.store.entries(r.id, "deploy")).served]
 
-    def _straight_back(self, version: str) -> Target:
+    def _straight_back(self, version: str, *, forbidden: bool = False) -> Target:
         """What takes the application to a version that served before, as it was then.
 
-        Raises ConfigError where none did, or where it cannot be started again: nothing was touched.
+        forbidden: also over what a deployment since then forbade. Raises ConfigError where none did, where
+        that is forbidden, or where it cannot be started again: nothing was touched.
         """
         served = self._served()
         record = next((r for r in served if r.version == version), None)
@@ -163,17 +164,40 @@ class Records(Targeting):
             )
         release = from_json(record.params["release"], Release)
         self._check_recalled([release])
-        options: Any = record.params["options"]
-        url = options.get("health_check_url") if isinstance(options, Mapping) else None
-        return self._straight(release, {"url": url, "outage": bool(record.params.get("outage"))})
+        then: Any = record.params["options"]
+        url = then.get("health_check_url") if isinstance(then, Mapping) else None
+        for since in () if forbidden else self.history():
+            if since.id == record.id:
+                break
+            self._refuse_forbidden(since)
+        # No hook of today: it may well migrate to what that version does not know.
+        options = {"url": url, "outage": bool(record.params.get("outage"))}
+        return self._straight(release, options, companions=self.config.settings.companions)
 
-    def _straight(self, release: Release, options: Mapping[str, Json]) -> Target:
+    def _forbidden(self, record: Record) -> str:
+        """Why it may not be taken back; empty where it may."""
+        after = str(record.params.get("forbid_after", ""))
+        return Recorded(self.store.entries(record.id)).forbidden(after)
+
+    def _refuse_forbidden(self, record: Record) -> None:
+        if after := self._forbidden(record):
+            raise ConfigError(
+                f"{record.id} is not taken back: {after}",
+                found=f"it is {record.status.value}",
+                expected="a deployment that may be taken back",
+                where="rollback.forbid_after",
+                remedy="deploy a version that mends it, with --stable SLOT where two slots have traffic; or,"
+                " once what cannot be undone has been looked after, `uno rollback --even-forbidden`",
+            )
+
+    def _straight(self, release: Release, options: Mapping[str, Json], **beside: Any) -> Target:
         made = info(outage=bool(options["outage"]))
         return Target(
             choice=Choice(info=made, why="it served before"),
             strategy=StraightBack(made.name, self.logger),
             options=options,
             release=release,
+            **beside,
         )
 
     def _check_recalled(self, releases: Sequence[Release]) -> None:
@@ -186,7 +210,7 @@ class Records(Targeting):
         """What made a deployment: its strategy, with the options that it had."""
         if record.strategy == NAME:
             options: Any = record.params["options"]
-            return self._straight(from_json(record.params["release"], Release), options)
+            return self._straight(from_json(record.params["release"], Release), options, **_beside(record))
         found = self.registry.find(StrategyInfo, record.strategy, where=record.id)
         options = self._recorded_options(found, record)
         return Target(

@@ -276,7 +276,7 @@ class Session(Announcing):
             return self._begin_or_join(
                 Beginning(
                     reason=why,
-                    target=self._straight_back(to),
+                    target=self._straight_back(to, forbidden=forbidden),
                     stable=None,
                     patient=True,
                     plan=None,
@@ -304,22 +304,6 @@ class Session(Announcing):
             return False
         before = from_json(records[0].params["initial"], Snapshot)
         return [release.version for release in before.releases] == [version]
-
-    def _forbidden(self, record: Record) -> str:
-        """Why it may not be taken back; empty where it may."""
-        after = str(record.params.get("forbid_after", ""))
-        return Recorded(self.store.entries(record.id)).forbidden(after)
-
-    def _refuse_forbidden(self, record: Record) -> None:
-        if after := self._forbidden(record):
-            raise ConfigError(
-                f"{record.id} is not taken back: {after}",
-                found=f"it is {record.status.value}",
-                expected="a deployment that may be taken back",
-                where="rollback.forbid_after",
-                remedy="deploy a version that mends it, with --stable SLOT where two slots have traffic; or,"
-                " once what cannot be undone has been looked after, `uno rollback --even-forbidden`",
-            )
 
     @announced(back=True)
     def take_back(self, record: Record, why: str, *, take_over: bool = False) -> Outcome:

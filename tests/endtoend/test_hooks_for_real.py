@@ -168,6 +168,13 @@ class TestForbidden:
     def test_a_person_may_take_it_back_all_the_same(self, shop):
         shop.deploy("v2", *SWITCH)
         shop.tell("rollback", code=2)
+        shop.deploy("v3", *SWITCH)
+        refused = shop.tell("rollback", "--to", "v1", code=2)
+        assert "shop-development-3 is not taken back" in refused["error"]["message"]
+        assert shop.ask() == (200, "v3")
+        shop.tell("rollback", "--to", "v1", "--even-forbidden")
+        assert shop.ask() == (200, "v1")
+        shop.deploy("v4", *SWITCH)
         shop.tell("rollback", "--even-forbidden")
         assert shop.ask() == (200, "v1")
 

@@ -116,6 +116,9 @@ class TestCompanions:
         shop.tell("rollback")
         assert shop.ask() == (200, "v1")
         until(lambda: self.mailers(shop) == ["v1"])
+        shop.tell("rollback", "--to", "v2")
+        assert shop.ask() == (200, "v2")
+        assert self.mailers(shop) == ["v2"]
 
     def test_one_that_fails_takes_nothing_back_and_is_told(self, shop):
         how = ("blue-green", "verify_for=1s", "drain=0s", "keep_old_for=1s")
