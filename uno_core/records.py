@@ -21,6 +21,9 @@ from uno_core.straight import NAME, StraightBack, info
 from uno_core.targeting import Target, Targeting
 from uno_core.wire import from_json
 
+RECENT = 20
+"""Deployments among which the one is looked for that changed last."""
+
 
 class Restoring(DeploymentStrategy[Any]):
     """The way back of every strategy, where the one that deployed cannot be had any more."""
@@ -44,6 +47,13 @@ class Records(Targeting):
                 remedy="uno deploy",
             )
         return records[0]
+
+    def last_changed(self) -> Record | None:
+        """The newest deployment, or an older one that was taken back after that had ended."""
+        records = self.history(limit=RECENT)
+        if not records or not records[0].status.final:
+            return records[0] if records else None
+        return max(records, key=lambda record: record.updated)
 
     def history(self, limit: int = 1000) -> Sequence[Record]:
         """The deployments of the application, the newest first; empty where there is no journal."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -69,6 +71,7 @@ class Targeting(Assembly):
                 where=self.config.where("require_digest") or "require_digest",
                 remedy="name the digest (--image REPOSITORY@sha256:…), or a registry that tells it",
             )
+        self._check_hooks(settings.hooks)
         self._check_companions(settings.companions)
         return Target(
             choice=choice,
@@ -83,6 +86,20 @@ class Targeting(Assembly):
     def _by_tag_alone(self, release: Release) -> bool:
         """Whether an image is to be deployed whose digest nobody knows."""
         return bool(self.config.release.image) and "sha256:" not in release.artifact
+
+    def _check_hooks(self, declared: Hooks) -> None:
+        """A command that is not there is found before anything is touched, and not in the middle."""
+        folder = config_folder(self.config) or Path.cwd()
+        for phase, hook in attrs.asdict(declared, recurse=False).items():
+            program = hook.run[0] if hook is not None else ""
+            if program and shutil.which(str(folder / program) if "/" in program else program) is None:
+                raise ConfigError(
+                    f"the command of the hook {phase} cannot be started",
+                    found=program,
+                    expected=f"an executable file, from {folder}" if "/" in program else "a program on PATH",
+                    where=self.config.where(f"hooks.{phase}") or f"hooks.{phase}",
+                    remedy="write it there, or mend its name; `chmod +x` makes a file executable",
+                )
 
     def _check_companions(self, names: Sequence[str]) -> None:
         """One that does not exist is found before anything is touched."""

@@ -291,3 +291,15 @@ def test_status_where_the_platform_is_silent(shop):
     document = shop.uno("status", "--output", "json").json
     assert document["snapshot"] is None
     assert document["problem"]["code"] == "platform"
+
+
+@pytest.mark.parametrize("command", ["./no-such-script.sh", "no-such-program-anywhere"])
+def test_the_command_of_a_hook_is_looked_for_before_anything_is_touched(shop, command):
+    shop.world.live("v1")
+    before = shop.world.path.read_text()
+    said = shop.uno("deploy", "--version", "v2", "--option", f"hooks.before_traffic.run=[{command}]")
+    assert said.code == 2
+    assert "the command of the hook before_traffic cannot be started" in said.err
+    assert command in said.err
+    assert shop.world.path.read_text() == before
+    assert shop.uno("history", "--output", "json").json["deployments"] == []

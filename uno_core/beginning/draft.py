@@ -220,6 +220,15 @@ class _Drafting:
         for key, value, what in defaults(declared):
             if key not in given:
                 lines.comment(f"{key}: {value}", code=True, indent=4, note=what)
+        self._everyday(lines)
+
+    @staticmethod
+    def _everyday(lines: Lines) -> None:
+        """What most people ask for next."""
+        lines.blank()
+        lines.comment("A command of yours at one moment of every deployment: before_deploy, before_traffic,")
+        lines.comment("after_traffic, before_finish, on_rollback. Its failure takes the application back.")
+        lines.comment("hooks: {before_traffic: {run: [./migrate.sh], timeout: 10m}}", code=True)
 
     def _bounds(self, declared: type[Any]) -> Mapping[str, Json]:
         """A bound for what the platform measures, where the strategy has bounds at all."""

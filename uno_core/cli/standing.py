@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -16,9 +16,6 @@ from uno_core.model import Json, Slot, Snapshot
 from uno_core.session import Session
 from uno_core.wire import to_json
 
-RECENT = 20
-"""Deployments among which the one is looked for that changed last."""
-
 
 @click.command()
 @configured()
@@ -31,7 +28,7 @@ def status(ctx: click.Context, request: Request, output: str) -> None:
     Exits with 0 where the platform could be seen, whatever it says, otherwise with the code of the problem.
     """
     with printing.answering(output), request.open() as session:
-        record = _last_changed(session.history(limit=RECENT))
+        record = session.last_changed()
         holder = session.holder() if session.store.exists() else None
         seen: Any = session.last_seen(record) if record else None
         snapshot, problem = _observed(session)
@@ -46,13 +43,6 @@ def status(ctx: click.Context, request: Request, output: str) -> None:
 
                 show(problem)
     ctx.exit(code)
-
-
-def _last_changed(records: Sequence[Record]) -> Record | None:
-    """The newest deployment, or an older one that was taken back after that had ended."""
-    if not records or not records[0].status.final:
-        return records[0] if records else None
-    return max(records, key=lambda record: record.updated)
 
 
 def _observed(session: Session) -> tuple[Snapshot | None, UnoError | None]:

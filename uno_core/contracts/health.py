@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import evolve, field, frozen
 
 from uno_core.contracts.services import Info
 from uno_core.model import Probe, Release, Slot
+
+PLACEHOLDERS = ("{env}", "{slot}", "{host}", "{port}", "{version}", "{app}")
+"""What a text of a health check may hold, to be filled in for each target."""
 
 
 @frozen(kw_only=True)
@@ -21,6 +25,11 @@ class Target:
     instance: str = ""
     host: str = ""
     port: int = 0
+
+    @staticmethod
+    def unknown(text: str) -> Sequence[str]:
+        """What stands in it as a placeholder and is none: `{prot}`."""
+        return [found for found in re.findall(r"\{\w+\}", text) if found not in PLACEHOLDERS]
 
     def fill(self, text: str) -> str:
         """Put the target's own values for `{env}`, `{slot}`, `{host}`, `{port}`, `{version}`, `{app}`."""

@@ -67,11 +67,10 @@ def records(session: Session) -> Iterator[Diagnosis]:
         return
     lease = session.holder()
     yield _lock(lease)
-    latest = session.history(limit=1)
-    if not latest:
+    record = session.last_changed()
+    if record is None:
         yield Diagnosis.ok("deployments", "none so far")
         return
-    record = latest[0]
     told = f"{record.id}: {record.version}, {record.status.value}"
     if not record.status.final and lease is None:
         who = describe(record.driver) if record.driver else "unknown"

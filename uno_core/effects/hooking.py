@@ -121,8 +121,8 @@ class Hook:
     def _failed(self, found: str, said: str) -> HookFailed:
         return HookFailed(
             f"the hook {self.phase} failed",
-            found=found + (f"; it said: {said}" if said else ""),
+            found=found + (f"; it said: {said}".replace("\n", "\n    ") if said else ""),
             expected=f"exit code 0 within {float(self.asked['timeout']):g} s",
             where=f"hooks.{self.phase}",
-            remedy="run it by hand, and mend it or its timeout; with `on_failure: continue` it is only told",
+            remedy="mend it, or its timeout, and deploy again; with `on_failure: continue` it is only told",
         )

@@ -239,3 +239,9 @@ except TimeoutError:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False
     )
     assert done.stdout == "timed out\n", done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://{host}:{prot}/health", "http://my-app-{slto}.example.com/"])
+def test_a_placeholder_that_is_none_is_told_with_those_there_are(url):
+    with pytest.raises(ValueError, match=r"is no placeholder; expected \{host\}, \{port\}"):
+        HttpOptions(url=url)

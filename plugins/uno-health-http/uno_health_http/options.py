@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from uno_core import Secret, option
+from uno_core import Secret, Target, option
 
 
 @frozen(kw_only=True)
@@ -39,3 +39,10 @@ class HttpOptions:
     redirects: bool = option(
         default=False, help="Whether redirects are followed; otherwise a 3xx is itself the answer"
     )
+
+    def __attrs_post_init__(self) -> None:
+        if unknown := Target.unknown(self.url):
+            raise ValueError(
+                f"url = {self.url}: {', '.join(unknown)} is no placeholder;"
+                " expected {host}, {port}, {env}, {slot}, {version} or {app}"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from uno_core import option
+from uno_core import Target, option
 
 
 @frozen(kw_only=True)
@@ -22,3 +22,11 @@ class TcpOptions:
         default="",
         help="A text that must come back, or a regular expression that what comes back must match",
     )
+
+    def __attrs_post_init__(self) -> None:
+        for name, text in (("host", self.host), ("port", self.port), ("url", self.url)):
+            if unknown := Target.unknown(text):
+                raise ValueError(
+                    f"{name} = {text}: {', '.join(unknown)} is no placeholder;"
+                    " expected {host}, {port}, {env}, {slot}, {version} or {app}"
+                )
