@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,9 +108,19 @@ class Shop:
         self.end(process)
 
     def stopped(self, process: subprocess.Popen[str]) -> None:
-        """Have a process stand still, and wait until it does."""
-        process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        """Have a process stand still, and wait until it does; not in the middle of a write to the journal."""
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            try:
+                with closing(sqlite3.connect(self.root / "state" / "journal.db", timeout=0)) as journal:
+                    journal.execute("begin immediate")
+                    journal.rollback()
+            except sqlite3.OperationalError:  # nobody else could leave it a word
+                process.send_signal(signal.SIGCONT)
+                time.sleep(0.01)
+            else:
+                return
 
     def python(self, source: str) -> Said:
         """Run a program of Python where uno and the plugins are, to its end."""
