@@ -284,8 +284,6 @@ class Session(Announcing):
                 )
             )
         record = self._to_take_back()
-        if not forbidden:
-            self._refuse_forbidden(record)
         if record.status in (Status.ROLLED_BACK, Status.FAILED):
             raise ConfigError(
                 f"there is nothing to take back: {record.id} ended {record.status.value}",
@@ -295,7 +293,7 @@ class Session(Announcing):
         if record.status.final:
             before = from_json(record.params["initial"], Snapshot)
             self._check_recalled(before.releases)
-        return self.take_back(record, why, take_over=take_over)
+        return self.take_back(record, why, take_over=take_over, forbidden=forbidden)
 
     def _stands_before(self, version: str) -> bool:
         """Whether it is what served before the last deployment: then that one is simply taken back."""
@@ -306,11 +304,16 @@ class Session(Announcing):
         return [release.version for release in before.releases] == [version]
 
     @announced(back=True)
-    def take_back(self, record: Record, why: str, *, take_over: bool = False) -> Outcome:
+    def take_back(
+        self, record: Record, why: str, *, take_over: bool = False, forbidden: bool = False
+    ) -> Outcome:
         """Take one deployment back: by its driver where that lives, here otherwise.
 
-        Raises Locked where its driver does not answer, and is not to be taken over.
+        Raises Locked where its driver does not answer, and is not to be taken over; ConfigError where going
+        back is forbidden by its configuration, unless `forbidden` says that it is meant all the same.
         """
+        if not forbidden:
+            self._refuse_forbidden(record)
         if not record.status.final and (driver := self.store.holder(self.config.application.key)):
             if self._asked_to_go_back(record, why, take_over=take_over):
                 if (outcome := self._followed_back(record, why)) is not None:
@@ -323,6 +326,8 @@ class Session(Announcing):
                     remedy="`uno rollback --take-over` ends it and takes the application back;"
                     " look first whether it only waits for a slow platform",
                 )
+        if not forbidden:
+            self._refuse_forbidden(record)  # its driver may have come so far meanwhile, and stopped
         self.note_deed(record, "took over" if take_over else "rolled back", reason=why)
         try:
             target = self._recorded(record)

@@ -156,3 +156,24 @@ class TestExpected:
         shop.world.live("v1")
         for _ in range(2):
             assert shop.uno(*V2, *SHORT, "--expect-live", "v1").code == 0
+
+
+def test_what_may_not_be_taken_back_is_taken_back_by_nobody_but_a_person_who_means_it(shop):
+    shop.left("--option", "strategy.hold=1h", "--option", "rollback.forbid_after=before_traffic")
+    half = shop.world.split()
+    for words in (("deploy", "--version", "v3", "--supersede"), ("rollback",), ("abort",)):
+        said = shop.uno(*words)
+        assert said.code == 2, words
+        assert "is not taken back: going back is forbidden after before_traffic" in said.err
+        assert shop.world.split() == half
+    assert shop.uno("rollback", "--even-forbidden").code == 0
+    assert shop.world.split() == BLUE
+
+
+def test_a_living_driver_that_may_not_go_back_stops_and_nobody_goes_back_in_its_place(shop):
+    process = shop.begun(*HOLD, "--option", "rollback.forbid_after=before_traffic")
+    half = shop.world.split()
+    assert shop.uno("deploy", "--version", "v3", "--supersede").code == 2
+    assert shop.uno("abort").code == 4
+    assert shop.end(process).code == 4
+    assert shop.world.split() == half

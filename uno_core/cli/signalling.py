@@ -176,7 +176,7 @@ def abort(ctx: click.Context, request: Request, *, hold: bool, reason: str, outp
         record = session.last()
         if record.status.final or session.driven():
             record, answer = say(session, "abort", {"reason": why, "hold": hold})
-            if answer in ("going back", "stopped where it is"):
+            if answer.startswith(("going back", "stopped where it is")):
                 _until(lambda: _again(session, record).status.final)
             record = _again(session, record)
             tell(output, record, _words(record, answer))
@@ -226,7 +226,7 @@ def _ended(status: Status, *, hold: bool) -> int:
     if not status.final:
         return GOES_ON
     if status is Status.STOPPED:
-        return 0
+        return 0 if hold else 4  # it may not go back: a person is needed
     if status in (Status.ROLLED_BACK, Status.FAILED):
         return 1 if hold else 0
     return 4 if status is Status.ROLLBACK_FAILED else 1

@@ -81,6 +81,7 @@ class Effects:
     remember: Callable[[Json], None] = _forget
     changed: bool = field(init=False, default=False)
     promoted: bool = field(init=False, default=False)
+    reached: set[str] = field(init=False, factory=set)
     _confirmed: Split = field(init=False)
     _asked: list[Split] = field(init=False, factory=list)
     _fails: dict[str, str] = field(init=False, factory=dict)
@@ -147,8 +148,9 @@ class Effects:
 
     def begin(self, op: str, intent: Arguments) -> None:
         """Remember that a call was begun; told of recorded ones too."""
-        if op in CHANGES:
-            self.changed = True
+        self.changed = self.changed or op in CHANGES
+        if op == "hook":
+            self.reached.add(str(intent["phase"]))
         if op == "set_traffic":
             self._asked.append(_split(intent))
         if (op == "wait" and intent["watch"]) or op == "evaluate":

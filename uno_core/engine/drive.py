@@ -19,7 +19,7 @@ from uno_core.engine.between import Between, back, told
 from uno_core.engine.book import Book
 from uno_core.engine.bringing_up import bring_up_patiently
 from uno_core.engine.calling import run_strategy, run_unwindable
-from uno_core.engine.recorded import Recorded, remember_open_writes
+from uno_core.engine.recorded import Recorded, forbidden, remember_open_writes
 from uno_core.engine.run import Run
 from uno_core.engine.tenure import Tenure
 from uno_core.errors import (
@@ -200,14 +200,17 @@ class Drive:
             self.book.answer(signal, "going back")
             status = Status.ROLLED_BACK if asked and serving else Status.FAILED
             return self.end(status, f"{why}; {still}", self.initial)
-        if after := self._forbidden:
+        if after := self._forbidden(effects):
             return self._stop(f"{why}; {after}", signal)
         return self.back(why, urgent=urgent, signal=signal)
 
-    @property
-    def _forbidden(self) -> str:
-        """Why nothing is taken back any more; empty where it may be."""
-        return self.book.recorded(self.record.id).forbidden(self.order.forbid_after)
+    @protects("after the hook that forbids it nothing is taken back", otherwise="")
+    def _forbidden(self, effects: Effects) -> str:
+        """Why nothing is taken back any more; empty where it may be. Known also where the store is away."""
+        after = self.order.forbid_after
+        if after in effects.reached:
+            return forbidden(after)
+        return self.book.recorded(self.record.id).forbidden(after)
 
     def _stop(self, why: str, signal: int | None) -> Outcome:
         """Hold where it is: a person is needed, since going back would hurt."""

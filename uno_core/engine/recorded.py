@@ -58,7 +58,6 @@ class Recorded:
         ops = (*CHANGES, *WAY_BACK)
         return any(e.op in ops for e in self.entries)
 
-    @protects("after the hook that forbids it nothing is taken back", otherwise="")
     def forbidden(self, after: str) -> str:
         """Why nothing may be taken back any more: the moment after which it is forbidden has begun."""
         for entry in self.entries if after else ():
