@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.metrics import MetricProviderInfo as MetricProviderInfo
     from uno_core.contracts.metrics import NoData as NoData
     from uno_core.contracts.metrics import Query as Query
+    from uno_core.contracts.metrics import Reads as Reads
     from uno_core.contracts.notifier import Notice as Notice
     from uno_core.contracts.notifier import NoticeKind as NoticeKind
     from uno_core.contracts.notifier import Notifier as Notifier
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from uno_core.model import Analysis as Analysis
     from uno_core.model import Application as Application
     from uno_core.model import Bounds as Bounds
+    from uno_core.model import Compare as Compare
     from uno_core.model import Counts as Counts
     from uno_core.model import Decision as Decision
     from uno_core.model import DeploymentResult as DeploymentResult
@@ -119,7 +121,9 @@ _HOMES = {
     "contracts.engine": ("EngineInfo",),
     "contracts.health": ("HealthCheck", "HealthCheckInfo", "Target"),
     "contracts.judge": ("Judge", "JudgeInfo", "Window"),
-    "contracts.metrics": ("Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query"),
+    "contracts.metrics": (
+        "Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query", "Reads",
+    ),
     "contracts.notifier": ("Notice", "NoticeKind", "Notifier", "NotifierInfo"),
     "contracts.platform": (
         "Capabilities", "CompanionState", "Companions", "Marking", "Platform", "PlatformInfo", "Recalling",
@@ -138,8 +142,8 @@ _HOMES = {
     ),
     "hookspecs": ("hookimpl",),
     "model": (
-        "Amount", "Analysis", "Application", "Bounds", "Counts", "Decision", "DeploymentResult", "Finding",
-        "HealthReport", "Instance", "Json", "Kind", "OnTimeout", "Probe", "Release", "Secret", "Slot",
+        "Amount", "Analysis", "Application", "Bounds", "Compare", "Counts", "Decision", "DeploymentResult",
+        "Finding", "HealthReport", "Instance", "Json", "Kind", "OnTimeout", "Probe", "Release", "Secret", "Slot",
         "SlotState", "Snapshot", "Split", "Status", "Verdict", "needed", "same_split", "share", "whole",
     ),
     "wire": ("from_json", "to_json"),

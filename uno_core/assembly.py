@@ -258,9 +258,15 @@ class Assembly:
         if not name:
             return None
         info = self.registry.find(MetricProviderInfo, name, where=section.where if section else "")
-        options = sections.choice_options(section or Section(name=name), info, self.registry)
-        made: MetricProvider = self.registry.build(info, options, self.services)
+        made: MetricProvider = self.registry.build(info, self.provider_options, self.services)
         return info, made
+
+    @cached_property
+    def provider_options(self) -> Any:
+        section = self.config.metrics
+        name = section.name if section else self.platform_info.metrics
+        info = self.registry.find(MetricProviderInfo, name, where=section.where if section else "")
+        return sections.choice_options(section or Section(name=name), info, self.registry)
 
     @cached_property
     def judge(self) -> Judge:

@@ -257,12 +257,25 @@ class Amount:
         return f"{self.value:g}%" if self.percent else f"{self.value:g}"
 
 
+class Compare(StrEnum):
+    """What of a metric is held against its bounds."""
+
+    VALUE = "value"
+    DIFFERENCE = "difference"
+    RATIO = "ratio"
+
+
 @frozen
 class Bounds:
-    """The values that a metric may have. Latencies are seconds, rates are shares from 0 to 1."""
+    """The values that a metric may have. Latencies are seconds, rates are shares from 0 to 1.
+
+    compare: what is held against them: the value itself, its difference to the stable slot's, or its
+    ratio to it.
+    """
 
     max: float | None = None
     min: float | None = None
+    compare: Compare = Compare.VALUE
 
 
 @frozen
@@ -311,12 +324,13 @@ class HealthReport:
 
 @frozen(kw_only=True)
 class Finding:
-    """What one judge found: a verdict, in words, with its numbers."""
+    """What one judge found: a verdict, in words, with its numbers. advisory: shown, counts for nothing."""
 
     verdict: Verdict
     reason: str
     metric: str = ""
     numbers: Mapping[str, float] = field(factory=dict)
+    advisory: bool = False
 
 
 @frozen(kw_only=True)

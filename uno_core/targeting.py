@@ -164,9 +164,10 @@ class Targeting(Assembly):
                 where=where,
                 remedy="`metrics: NAME` in the configuration",
             )
-        gives = self.provider[0].gives
+        reads = self.provider[0].reads(self.provider_options)
+        gives = reads.names
         for metric in metrics:
-            if gives and metric not in gives and not metric.startswith("latency_p"):
+            if not reads.knows(metric):
                 raise ConfigError(
                     f"{self.provider[0].name} gives no metric {metric}",
                     found=metric,

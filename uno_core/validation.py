@@ -18,7 +18,7 @@ from uno_core.config.nodes import Node, Table, read
 from uno_core.config.secrets import SystemSecrets
 from uno_core.config.wanted import Overrides
 from uno_core.contracts.health import HealthCheckInfo
-from uno_core.contracts.metrics import MetricProviderInfo
+from uno_core.contracts.metrics import MetricProviderInfo, Reads
 from uno_core.contracts.platform import PlatformInfo
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.discovery import kind_of
@@ -174,6 +174,14 @@ class _Environment:
             found = known.get(platform.metrics) if isinstance(platform, PlatformInfo) else None
         return found if isinstance(found, MetricProviderInfo) else None
 
+    def _reads(self, provider: MetricProviderInfo) -> Reads | None:
+        """What the provider reads with its options; None where those are wrong."""
+        if self.checked.config.metrics is not None:
+            made = self.checked.options.get("metrics")
+            return provider.reads(made) if made is not None else None
+        declared = self.checked.registry.options(provider)
+        return provider.reads(declared() if declared else {})
+
     def _thresholds(self, strategy: str, options: Any) -> None:
         metrics = [metric for bounds in thresholds(options) for metric in bounds]
         provider, where = self._provider(), self._where(f"strategies.{strategy}.metrics_threshold")
@@ -185,12 +193,13 @@ class _Environment:
                     expected="a metric provider", where=where, remedy="write metrics: NAME",
                 )  # fmt: skip
             return
+        reads = self._reads(provider)
         for metric in metrics:
-            if provider.gives and metric not in provider.gives and not metric.startswith("latency_p"):
+            if reads is not None and not reads.knows(metric):
                 self.mistakes.add(
                     f"{provider.name} gives no metric {metric}", found=metric,
-                    expected=f"one of {', '.join(sorted(provider.gives))}", where=where,
-                    remedy=nearest(metric, provider.gives) or "take it out, or name another provider",
+                    expected=f"one of {', '.join(sorted(reads.names))}", where=where,
+                    remedy=nearest(metric, reads.names) or "take it out, or name another provider",
                 )  # fmt: skip
 
     def _health_urls(self, strategy: str, options: Any) -> None:

@@ -135,7 +135,10 @@ class _Drafting:
     def _provider(self) -> MetricProviderInfo | None:
         """The platform's own provider, where it measures what a bound is set to."""
         info = self.registry.infos(MetricProviderInfo).get(self.info.metrics)
-        return info if info is not None and METRIC in info.gives else None
+        if info is None:
+            return None
+        declared = self.registry.options(info)
+        return info if info.reads(declared() if declared else {}).knows(METRIC) else None
 
     def _choose(self) -> Choice:
         if self.asked:

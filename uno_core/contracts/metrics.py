@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import field, frozen
 
@@ -14,11 +14,15 @@ from uno_core.model import Slot
 
 @frozen(kw_only=True)
 class Query:
-    """What is asked for: the named metrics of one slot of an application."""
+    """What is asked for: the named metrics of one slot of an application.
+
+    version: of the release that the slot holds; empty where that is not known.
+    """
 
     application: str
     environment: str
     slot: Slot
+    version: str = ""
     metrics: Sequence[str] = ()
 
 
@@ -67,12 +71,33 @@ class MetricProvider(Protocol):
 
 
 @frozen(kw_only=True)
+class Reads:
+    """What a provider can read with the options that it was given.
+
+    names: the metrics that it knows by name; `latency_p…` is known wherever `latency` is. Empty:
+    nobody can tell before it was asked. counts: requests and errors per slot, so that a slot can be
+    compared with the other one. latency: histograms. shortest: seconds, the shortest window that
+    means anything, such as the interval between two scrapes. lag: seconds, how late it can be read
+    what happened; windows end so long ago.
+    """
+
+    names: frozenset[str] = field(factory=frozenset)
+    counts: bool = False
+    latency: bool = False
+    shortest: float = 0.0
+    lag: float = 0.0
+
+    def knows(self, metric: str) -> bool:
+        """Whether a metric may be asked for."""
+        return not self.names or metric in self.names or (self.latency and metric.startswith("latency_p"))
+
+
+@frozen(kw_only=True)
 class MetricProviderInfo(Info):
     """A metric provider, as registered. `history`: it has `window`; otherwise it has `sample`.
 
-    `gives` are the names of the metrics that it knows, for error messages and completion; empty
-    where any name may be asked for.
+    reads: what it can read, by its options.
     """
 
     history: bool = False
-    gives: frozenset[str] = field(factory=frozenset)
+    reads: Callable[[Any], Reads] = field(default=lambda _options: Reads())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uno_core import Capabilities, MetricProviderInfo, PlatformInfo, Sketch, Surroundings, hookimpl
+from uno_core import Capabilities, MetricProviderInfo, PlatformInfo, Reads, Sketch, Surroundings, hookimpl
 
 if TYPE_CHECKING:
     from uno_platform_local.metrics import LocalMetrics
@@ -74,8 +74,12 @@ def uno_register_metric_providers() -> list[MetricProviderInfo]:
             name="local",
             summary="What this machine's Envoy counted, and the processes' CPU and memory",
             load=_metrics,
-            gives=frozenset(
-                {"requests", "error_rate", "latency_p50", "latency_p95", "latency_p99", "cpu", "memory"}
+            reads=lambda _: Reads(
+                names=frozenset(
+                    {"requests", "error_rate", "latency_p50", "latency_p95", "latency_p99", "cpu", "memory"}
+                ),
+                counts=True,
+                latency=True,
             ),
         )
     ]
