@@ -143,7 +143,8 @@ _HOMES = {
     "hookspecs": ("hookimpl",),
     "model": (
         "Amount", "Analysis", "Application", "Bounds", "Compare", "Counts", "Decision", "DeploymentResult",
-        "Finding", "HealthReport", "Instance", "Json", "Kind", "OnTimeout", "Probe", "Release", "Secret", "Slot",
+        "Finding", "HealthReport", "Instance", "Json", "Kind", "OnTimeout", "Probe", "Release", "Secret",
+        "Slot",
         "SlotState", "Snapshot", "Split", "Status", "Verdict", "needed", "same_split", "share", "whole",
     ),
     "wire": ("from_json", "to_json"),
