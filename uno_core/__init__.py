@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uno_core.analysis.series import Growth as Growth
+    from uno_core.analysis.series import grown as grown
     from uno_core.clock import Clock as Clock
     from uno_core.clock import SystemClock as SystemClock
     from uno_core.config.options import option as option
@@ -113,6 +115,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "analysis.series": ("Growth", "grown"),
     "clock": ("Clock", "SystemClock"),
     "config.options": ("option",),
     "context": ("Context",),
