@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from uno_core.cli.choosing import described
-from uno_core.config.checking import KINDS
+from uno_core.config.checking import KINDS, LISTED
 from uno_core.config.document import Settings
 from uno_core.config.load import ROOT
 from uno_core.config.schema import schema
 from uno_core.config.shapes import class_in
 from uno_core.config.structure import fields_of
 from uno_core.config.wanted import Wanted
-from uno_core.contracts.notifier import NotifierInfo
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.discovery import kind_of
 from uno_core.registry import Registry
 
 PAGE = Path(__file__).with_name("configuration-reference.md")
 HOUSE = {"uno-core", *(path.name for path in Path(__file__).parents[1].glob("plugins/*") if path.is_dir())}
-KEYS = {**KINDS, "notify": NotifierInfo, "strategies": StrategyInfo}
+KEYS = {**KINDS, "notify": LISTED["notify"], "strategies": StrategyInfo}
 HEAD = """\
 # Configuration reference
 

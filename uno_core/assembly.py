@@ -6,7 +6,6 @@ Each part is made when it is first needed, so that `history` works where the pla
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ import platformdirs
 from attrs import define, evolve, field
 
 from uno_core._log import get_logger
-from uno_core.analysis.evidence import Evidence
-from uno_core.analysis.windows import Watcher
 from uno_core.clock import Clock, SystemClock
 from uno_core.config import sections
 from uno_core.config.document import Choice as Section
@@ -26,8 +23,6 @@ from uno_core.config.nodes import Scalar
 from uno_core.config.secrets import SystemSecrets
 from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheck, HealthCheckInfo
-from uno_core.contracts.judge import Judge, JudgeInfo
-from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query
 from uno_core.contracts.notifier import Notifier, NotifierInfo
 from uno_core.contracts.platform import Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
@@ -36,7 +31,7 @@ from uno_core.effects.commands import System
 from uno_core.effects.unrouted import Unrouted, without_traffic
 from uno_core.effects.world import Policy, World
 from uno_core.errors import ConfigError, Unsupported
-from uno_core.model import Bounds, Slot
+from uno_core.gathering import Gathering
 from uno_core.registry import Registry
 
 
@@ -194,7 +189,8 @@ class Assembly:
             companions=self.platform.companions,
             commands=System(self.services.secrets, config_folder(self.config)),
             checks=self.check,
-            look=self._look,
+            look=self.gathering.look,
+            before=self.gathering.before,
             policy=Policy(
                 evidence=settings.evidence_timeout,
                 rollback=settings.rollback_timeout,
@@ -251,53 +247,9 @@ class Assembly:
             raise ConfigError(str(problem), where="health_check_url") from problem
 
     @cached_property
-    def provider(self) -> tuple[MetricProviderInfo, MetricProvider] | None:
-        """The configured metric provider, or the platform's own; None where there is neither."""
-        section = self.config.metrics
-        name = section.name if section else self.platform_info.metrics
-        if not name:
-            return None
-        info = self.registry.find(MetricProviderInfo, name, where=section.where if section else "")
-        made: MetricProvider = self.registry.build(info, self.provider_options, self.services)
-        return info, made
-
-    @cached_property
-    def provider_options(self) -> Any:
-        section = self.config.metrics
-        name = section.name if section else self.platform_info.metrics
-        info = self.registry.find(MetricProviderInfo, name, where=section.where if section else "")
-        return sections.choice_options(section or Section(name=name), info, self.registry)
-
-    @cached_property
-    def judge(self) -> Judge:
-        section = self.config.judge or Section(name="threshold")
-        info = self.registry.find(JudgeInfo, section.name, where=section.where)
-        made: Judge = self.registry.build(
-            info, sections.choice_options(section, info, self.registry), self.services
-        )
-        return made
-
-    def _look(
-        self, slot: Slot, stable: Slot | None, thresholds: Mapping[str, Bounds] | None
-    ) -> Evidence | None:
-        if not thresholds:
-            return None
-        if self.provider is None:
-            raise ConfigError(
-                "there are bounds to keep, but nothing to measure with",
-                found=", ".join(thresholds),
-                expected="a metric provider",
-                remedy="`metrics: NAME` in the configuration",
-            )
-        info, provider = self.provider
-        query = Query(
-            application=self.config.application.name,
-            environment=self.config.application.environment,
-            slot=slot,
-            metrics=tuple(thresholds),
-        )
-        watcher = Watcher(provider, history=info.history, query=query, stable=stable, clock=self.clock)
-        return Evidence(watcher, self.judge, thresholds, info.name, self.logger)
+    def gathering(self) -> Gathering:
+        """The metric providers and judges, each made when it is first needed."""
+        return Gathering(self.config, self.registry, self.services, self.platform_info.metrics)
 
     def notifier(self, section: Section) -> Notifier:
         """One of those that `notify:` names. Raises ConfigError, and PluginError that names its plugin."""

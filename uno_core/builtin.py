@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from uno_core.analysis.windows import together
 from uno_core.config.options import option
@@ -19,7 +19,7 @@ from uno_core.contracts.metrics import Figures
 from uno_core.contracts.services import Services
 from uno_core.contracts.state import StateStoreInfo
 from uno_core.hookspecs import hookimpl
-from uno_core.model import Bounds, Finding, Verdict
+from uno_core.model import Bounds, Compare, Finding, Verdict
 
 _PERCENTILE = re.compile(r"latency_p(\d{1,2}(?:\.\d+)?)$")
 
@@ -49,7 +49,9 @@ class ThresholdJudge:
     PASS when all of them together are within; INCONCLUSIVE where there is too little to say either.
     A rate is a share of the requests. A latency is a percentile, interpolated within the bucket of
     the histogram in which it falls, as Prometheus' histogram_quantile does; beyond the last finite
-    edge it is infinite, so that it never flatters. A value is the mean of its readings.
+    edge it is infinite, so that it never flatters. A value is the mean of its readings. Where bounds
+    compare, it is the difference or the ratio of that to the same of the stable slot: of the same
+    windows, or, once that slot has no traffic, of those before.
     """
 
     def __init__(self, options: ThresholdOptions, _services: Services) -> None:
@@ -57,32 +59,46 @@ class ThresholdJudge:
 
     def judge(self, windows: Sequence[Window], bounds: Mapping[str, Bounds]) -> Sequence[Finding]:
         """One finding a metric."""
-        recent = [w for w in windows if (windows[-1].end - w.start).total_seconds() <= self._options.recent]
-        return [self._finding(metric, windows, recent or windows[-1:], bounds[metric]) for metric in bounds]
+        before = [w for w in windows if w.baseline]
+        seen = [w for w in windows if not w.baseline]
+        last = seen[-1:]
+        recent = [w for w in seen if (last[0].end - w.start).total_seconds() <= self._options.recent]
+        return [
+            self._finding(metric, _Table(seen, before), _Table(recent or last, before), bounds[metric])
+            for metric in bounds
+        ]
 
-    def _finding(
-        self, metric: str, windows: Sequence[Window], recent: Sequence[Window], bounds: Bounds
-    ) -> Finding:
-        overall = self._measure(metric, windows)
-        lately = self._measure(metric, recent)
+    def _finding(self, metric: str, whole: _Table, recent: _Table, bounds: Bounds) -> Finding:
+        overall, lately = self._measure(metric, whole, bounds), self._measure(metric, recent, bounds)
         for seen in (lately, overall):
             if not seen.silence and seen.may_fail and (limit := _broken(metric, seen.value, bounds)):
-                return self._say(Verdict.FAIL, metric, f"{_show(metric, seen.value)}, {limit}", seen)
+                return self._say(Verdict.FAIL, metric, f"{seen.told}, {limit}", seen)
         if overall.silence:
             return self._say(Verdict.INCONCLUSIVE, metric, overall.silence, overall)
         if limit := _broken(metric, overall.value, bounds):
-            return self._say(
-                Verdict.INCONCLUSIVE,
-                metric,
-                f"{_show(metric, overall.value)}, {limit}, but of too few to be sure",
-                overall,
-            )
-        return self._say(Verdict.PASS, metric, f"{_show(metric, overall.value)} is within bounds", overall)
+            told = f"{overall.told}, {limit}, but of too few to be sure"
+            return self._say(Verdict.INCONCLUSIVE, metric, told, overall)
+        return self._say(Verdict.PASS, metric, f"{overall.told} is within bounds", overall)
 
-    def _measure(self, metric: str, windows: Sequence[Window]) -> _Measured:
+    def _measure(self, metric: str, table: _Table, bounds: Bounds) -> _Measured:
+        """The value that is held against the bounds, of the candidate alone or beside the stable slot's."""
+        mine = self._read(metric, [w.candidate for w in table.windows])
+        if mine.silence or bounds.compare is Compare.VALUE:
+            return evolve(mine, told=_show(metric, mine.value))
+        theirs = self._read(metric, table.stable())
+        if theirs.silence:
+            return evolve(mine, silence=f"nothing to compare with: of the stable slot {theirs.silence}")
+        told = f"{_show(metric, mine.value)} beside {_show(metric, theirs.value)} of the stable slot"
+        if bounds.compare is Compare.DIFFERENCE:
+            value = mine.value - theirs.value
+            return evolve(mine, value=value, stable=theirs.value, told=f"{told}: {_show(metric, value)} more")
+        ratio = _ratio(mine.value, theirs.value)
+        return evolve(mine, value=ratio, stable=theirs.value, told=f"{told}: {ratio:.4g} times it")
+
+    def _read(self, metric: str, windows: Sequence[Figures]) -> _Measured:
         options = self._options
         figures = _sum(windows)
-        if readings := [w.candidate.values[metric] for w in windows if metric in w.candidate.values]:
+        if readings := [f.values[metric] for f in windows if metric in f.values]:
             return _Measured(
                 value=fmean(readings),
                 requests=figures.requests,
@@ -112,22 +128,48 @@ class ThresholdJudge:
     @staticmethod
     def _say(verdict: Verdict, metric: str, reason: str, seen: _Measured) -> Finding:
         numbers = {"requests": seen.requests} | ({} if seen.silence else {"value": seen.value})
-        return Finding(verdict=verdict, metric=metric, reason=f"{metric}: {reason}", numbers=numbers)
+        if seen.stable is not None and not seen.silence:
+            numbers["stable"] = seen.stable
+        finite = {name: number for name, number in numbers.items() if math.isfinite(number)}
+        return Finding(verdict=verdict, metric=metric, reason=f"{metric}: {reason}", numbers=finite)
+
+
+@frozen
+class _Table:
+    """Windows to be judged, and what the stable slot did before there were any."""
+
+    windows: Sequence[Window]
+    before: Sequence[Window]
+
+    def stable(self) -> Sequence[Figures]:
+        """What the stable slot did beside; where it has no requests any more, what it did before."""
+        beside = [w.stable for w in self.windows if w.stable is not None]
+        if any(figures.requests or figures.values for figures in beside):
+            return beside
+        return [w.stable for w in self.before if w.stable is not None]
 
 
 @frozen(kw_only=True)
 class _Measured:
     value: float = math.nan
     requests: float = 0.0
+    stable: float | None = None
     silence: str = ""
+    told: str = ""
     may_fail: bool = True
 
 
-def _sum(windows: Sequence[Window]) -> Figures:
+def _sum(windows: Sequence[Figures]) -> Figures:
     total = Figures()
-    for window in windows:
-        total = together(total, window.candidate)
+    for figures in windows:
+        total = together(total, figures)
     return total
+
+
+def _ratio(mine: float, theirs: float) -> float:
+    if theirs:
+        return mine / theirs
+    return math.inf if mine else 1.0
 
 
 def _error_rate(figures: Figures) -> float:
@@ -151,10 +193,11 @@ def _percentile(figures: Figures, share: float) -> float:
 def _broken(metric: str, value: float, bounds: Bounds) -> str:
     if not math.isfinite(value) and bounds.max is None:
         return "not a finite number"
+    shown = "" if bounds.compare is Compare.RATIO else metric
     if bounds.max is not None and not value <= bounds.max:
-        return f"above {_show(metric, bounds.max)}"
+        return f"above {_show(shown, bounds.max)}"
     if bounds.min is not None and not value >= bounds.min:
-        return f"below {_show(metric, bounds.min)}"
+        return f"below {_show(shown, bounds.min)}"
     return ""
 
 

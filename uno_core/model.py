@@ -267,15 +267,28 @@ class Compare(StrEnum):
 
 @frozen
 class Bounds:
-    """The values that a metric may have. Latencies are seconds, rates are shares from 0 to 1.
+    """The values that a metric may have, and how it is measured. Rates are shares from 0 to 1.
 
-    compare: what is held against them: the value itself, its difference to the stable slot's, or its
-    ratio to it.
+    Latencies, `interval` and `delay` are seconds. compare: what is held against the limits: the value
+    itself, its difference to the stable slot's, or its ratio to it. interval: between two measurements;
+    0 measures at every look, all that was seen since the wait began. delay: before the first one. count:
+    after so many conclusive ones it is done; 0 goes on while it is waited. failure_limit: so many
+    failures are let pass, one more fails. inconclusive_limit: the same of those that say nothing, None
+    for no limit but the time. consecutive_error_limit: so many errors in a row are let pass.
+    provider: who measures it, where several could. dry_run: shown, and counts for nothing.
     """
 
     max: float | None = None
     min: float | None = None
     compare: Compare = Compare.VALUE
+    interval: float = 0.0
+    delay: float = 0.0
+    count: int = 0
+    failure_limit: int = 0
+    inconclusive_limit: int | None = None
+    consecutive_error_limit: int = 4
+    provider: str = ""
+    dry_run: bool = False
 
 
 @frozen
@@ -343,7 +356,7 @@ class Analysis:
     @property
     def reason(self) -> str:
         """The findings that decided, in words."""
-        deciding = [f for f in self.findings if f.verdict is self.verdict]
+        deciding = [f for f in self.findings if f.verdict is self.verdict and not f.advisory]
         return "; ".join(f.reason for f in deciding) or "no evidence was asked for"
 
 

@@ -123,7 +123,7 @@ class Targeting(Assembly):
             infos[asked] = self.registry.find(StrategyInfo, asked, where=where)
         judged = (
             not asked
-            and self.provider is not None
+            and bool(self.gathering.providers)
             and any(
                 thresholds(sections.strategy_options(self.config, info, self.registry))
                 for info in infos.values()
@@ -152,34 +152,21 @@ class Targeting(Assembly):
                 )
 
     def _check_thresholds(self, info: StrategyInfo, options: Any) -> None:
-        metrics = [metric for bounds in thresholds(options) for metric in bounds]
-        if not metrics:
-            return
-        where = f"strategies.{info.name}.metrics_threshold"
-        if self.provider is None:
-            raise ConfigError(
-                "there are thresholds, but nothing to measure with",
-                found=", ".join(metrics),
-                expected="a metric provider",
-                where=where,
-                remedy="`metrics: NAME` in the configuration",
-            )
-        reads = self.provider[0].reads(self.provider_options)
-        gives = reads.names
-        for metric in metrics:
-            if not reads.knows(metric):
-                raise ConfigError(
-                    f"{self.provider[0].name} gives no metric {metric}",
-                    found=metric,
-                    expected="one of " + ", ".join(sorted(gives)),
-                    where=where,
-                    remedy=nearest(metric, gives),
-                )
+        """What cannot be measured, or by whom it is to be judged, is found before anything is touched."""
+        gathering = self.gathering
+        for bounds in thresholds(options):
+            for metric, one in bounds.items():
+                gathering.measures(metric, one, f"strategies.{info.name}.metrics_threshold")
+            if bounds:
+                _ = gathering.judge
+        _ = gathering.comparing
 
     def warnings(self, target: Target) -> Iterator[str]:
         """What a person should know before this is deployed, though nothing forbids it."""
         if not any(thresholds(target.options)):
             yield "no metric is looked at: waits are timed, and only health is watched"
+        elif compared := self.gathering.compared():
+            yield compared
         if self.config.health is None and not list(urls(target.options)):
             yield "no health check is configured: an instance counts as healthy when it is ready"
         if target.choice.info.outage:
@@ -216,8 +203,7 @@ class Targeting(Assembly):
 
     def _plugins(self, strategy: StrategyInfo) -> Mapping[str, str]:
         infos: list[Info] = [strategy, self.platform_info]
-        if self.provider is not None:
-            infos.append(self.provider[0])
+        infos += [provided.info for provided in self.gathering.providers]
         versions = {info.name: self.registry.provider(info) for info in infos}
         # Of a strategy its very code counts: a resume asks it again what it asked before.
         return {**versions, f"code of {strategy.name}": self.registry.code(strategy)}

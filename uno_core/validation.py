@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 from attrs import define, evolve, field, frozen
 
-from uno_core.config.checking import KINDS, Checked, Missing, check, check_layers, environments
+from uno_core.config.checking import KINDS, LISTED, Checked, Missing, check, check_layers, environments
 from uno_core.config.load import DEFAULT_FILE
 from uno_core.config.mistakes import Mistakes, nearest
 from uno_core.config.nodes import Node, Table, read
@@ -28,7 +28,7 @@ from uno_core.planning import choose
 from uno_core.registry import Registry
 from uno_core.targeting import thresholds, urls
 
-_WORDS = {"notify": "notifier", **{key: kind_of(kind).words for key, kind in KINDS.items()}}
+_WORDS = {key: kind_of(kind).words for key, kind in {**KINDS, **LISTED}.items()}
 
 
 @frozen(kw_only=True)
@@ -163,43 +163,51 @@ class _Environment:
 
     # What one section needs of another
 
-    def _provider(self) -> MetricProviderInfo | None:
-        """Who measures, where that is known: the configured one, or the platform's own."""
-        infos = self.checked.infos
-        if self.checked.config.metrics is not None:
-            found = infos.get("metrics")
-        else:
+    def _providers(self) -> Sequence[tuple[MetricProviderInfo, Reads | None]] | None:
+        """Who measures, and what each reads: None where its options are wrong. None where that is unknown."""
+        infos, options, config = self.checked.infos, self.checked.options, self.checked.config
+        keys = [*(["metrics"] if config.metrics else []), *(c.options.path for c in config.more_metrics)]
+        found = [(infos.get(key), options.get(key)) for key in keys]
+        if config.metrics is None:
             platform = infos.get("platform")
-            known = self.checked.registry.infos(MetricProviderInfo)
-            found = known.get(platform.metrics) if isinstance(platform, PlatformInfo) else None
-        return found if isinstance(found, MetricProviderInfo) else None
-
-    def _reads(self, provider: MetricProviderInfo) -> Reads | None:
-        """What the provider reads with its options; None where those are wrong."""
-        if self.checked.config.metrics is not None:
-            made = self.checked.options.get("metrics")
-            return provider.reads(made) if made is not None else None
-        declared = self.checked.registry.options(provider)
-        return provider.reads(declared() if declared else {})
+            if not isinstance(platform, PlatformInfo):
+                return None
+            own = self.checked.registry.infos(MetricProviderInfo).get(platform.metrics)
+            declared = self.checked.registry.options(own) if own else None
+            found = [*([(own, declared() if declared else {})] if own else []), *found]
+        if any(info is None for info, _ in found):
+            return None
+        return [
+            (info, info.reads(made) if made is not None else None)
+            for info, made in found
+            if isinstance(info, MetricProviderInfo)
+        ]
 
     def _thresholds(self, strategy: str, options: Any) -> None:
-        metrics = [metric for bounds in thresholds(options) for metric in bounds]
-        provider, where = self._provider(), self._where(f"strategies.{strategy}.metrics_threshold")
-        known = self.checked.config.metrics is None and "platform" in self.checked.infos
-        if provider is None:
-            if metrics and known:
+        providers, where = self._providers(), self._where(f"strategies.{strategy}.metrics_threshold")
+        for metric, one in [item for bounds in thresholds(options) for item in bounds.items()]:
+            if providers is None:
+                return
+            asked = [reads for info, reads in providers if one.provider in ("", info.name)]
+            if not providers:
                 self.mistakes.add(
-                    "there are thresholds, but nothing to measure with", found=", ".join(metrics),
+                    "there are thresholds, but nothing to measure with", found=metric,
                     expected="a metric provider", where=where, remedy="write metrics: NAME",
                 )  # fmt: skip
-            return
-        reads = self._reads(provider)
-        for metric in metrics:
-            if reads is not None and not reads.knows(metric):
+            elif not asked:
+                names = [info.name for info, _ in providers]
                 self.mistakes.add(
-                    f"{provider.name} gives no metric {metric}", found=metric,
-                    expected=f"one of {', '.join(sorted(reads.names))}", where=where,
-                    remedy=nearest(metric, reads.names) or "take it out, or name another provider",
+                    f"{metric} is to be measured by a provider that is not configured", found=one.provider,
+                    expected="one of " + ", ".join(names), where=where,
+                    remedy=nearest(one.provider, names) or "name it under `more_metrics`",
+                )  # fmt: skip
+            elif not any(reads is None or reads.knows(metric) for reads in asked):
+                known = sorted({name for reads in asked if reads for name in reads.names})
+                told = " and ".join(info.name for info, _ in providers if one.provider in ("", info.name))
+                self.mistakes.add(
+                    f"{told} gives no metric {metric}", found=metric,
+                    expected=f"one of {', '.join(known)}", where=where,
+                    remedy=nearest(metric, known) or "take it out, or name another provider",
                 )  # fmt: skip
 
     def _health_urls(self, strategy: str, options: Any) -> None:
@@ -245,7 +253,7 @@ class _Environment:
                 asked_where="",
                 application=config.application,
                 capabilities=platform.capabilities,
-                evidence=self._provider() is not None and any(map(thresholds, options.values())),
+                evidence=bool(self._providers()) and any(map(thresholds, options.values())),
             )
         except UnoError as error:
             self.mistakes.take_any(error)

@@ -248,7 +248,7 @@ def test_good_figures_pass_when_the_wait_is_over():
     assert stage.clock.monotonic() < 320
 
 
-@pytest.mark.parametrize("rate", [None, Figures(requests=50, values={"cpu": float("nan")}), OSError("down")])
+@pytest.mark.parametrize("rate", [None, Figures(requests=50, errors=float("nan")), OSError("down")])
 def test_silence_is_never_a_pass(rate):
     stage = judged(policy=Policy(evidence=600))
     stage.provider.rates[Slot.GREEN] = rate

@@ -61,7 +61,7 @@ def test_evidence_of_before_the_crash_counts_on():
     play.rates.rates[Slot.GREEN] = Figures(requests=100.0)
     play.killed_at(30)
     memo = play.stage.store.last_checkpoint(play.id)["memo"]
-    assert len(memo["windows"]) >= 5
+    assert len(memo["evidence"]["sources"]["simulation"]) >= 5
     play.until(31)
     play.resume()
     evidence = play.stage.happened("evidence")

@@ -1,138 +1,135 @@
-"""The evidence on one slot while it is watched: windows gathered, judged, put into words."""
+"""The evidence on one slot while it is watched: looks, measurements, one verdict, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import evolve
 
+from uno_core.analysis.measuring import Measuring, Metric
+from uno_core.analysis.shares import unlike
+from uno_core.analysis.source import News, Source
 from uno_core.analysis.verdicts import combine
-from uno_core.analysis.windows import Watcher
-from uno_core.contracts.judge import Judge, Window
-from uno_core.contracts.services import Logger
-from uno_core.model import Analysis, Bounds, Finding, Json, Verdict
-from uno_core.rules import protects
-from uno_core.wire import from_json, to_json
+from uno_core.clock import Clock
+from uno_core.contracts.judge import Window
+from uno_core.model import Analysis, Finding, Json, Verdict
 
-KEPT = 200
-"""Windows that are kept beside the journal for the next driver."""
+PATIENCE = 1.0
+"""Seconds that a look waits for all providers; who takes longer is judged at a later one."""
+
+GLANCE = 0.05
+"""Seconds between two glances at the looks that are under way."""
+
+MEANWHILE = 0.5
+"""Seconds after which it is seen again whether a provider has answered that is slow to."""
 
 
 class Evidence:
     """Looks, judges, and never takes silence or a failing provider for a pass.
 
-    A look that errs does not end anything by itself: the fifth in a row makes the verdict ERROR, and
-    until then the windows that are there stand.
+    A FAIL of one metric ends a look at once: nobody else's answer is waited for. A look that errs does
+    not end anything by itself: beyond its limit the verdict is ERROR, and until then what is there
+    stands.
     """
 
-    errors_in_a_row = 4
-    silence = 60.0
-    """Seconds without anything to judge, after which what was seen before promotes nothing any more."""
-
-    def __init__(
-        self, watcher: Watcher, judge: Judge, bounds: Mapping[str, Bounds], provider: str, logger: Logger
-    ) -> None:
-        self._watcher = watcher
-        self._judge = judge
-        self._bounds = bounds
-        self._provider = provider
-        self._logger = logger
-        self._windows: list[Window] = []
-        self._rows: list[Json] = []
-        self._fresh = 0
-        self._errors = 0
+    def __init__(self, sources: Sequence[Source], metrics: Sequence[Metric], clock: Clock) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._begun = clock.now()
+        self._measurings = [Measuring(metric, self._begun) for metric in metrics]
 
     @property
     def windows(self) -> Sequence[Window]:
-        return tuple(self._windows)
+        """All that count, of every source."""
+        return [window for source in self._sources for window in source.windows]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can come of looking on: every metric has come to its end."""
+        return all(m.ended is not None for m in self._measurings)
+
+    def due_in(self) -> float:
+        """Seconds until it is to be looked again."""
+        return min(
+            (MEANWHILE if source.waiting else source.due_in() for source in self._sources), default=0.0
+        )
 
     def memo(self) -> Json:
-        """The windows so far, for the next driver: the newest of them, where there are very many."""
-        return self._rows[-KEPT:]
+        """What the next driver needs: the windows, and how often what was measured."""
+        return {
+            "sources": {source.key: source.memo() for source in self._sources},
+            "metrics": {m.metric.name: m.memo() for m in self._measurings},
+        }
 
-    def recall(self, rows: Json) -> None:
-        """Begin with the windows of a driver before: what it saw counts on."""
-        self._rows = list(rows) if isinstance(rows, Sequence) else []
-        self._windows = [from_json(row, Window) for row in self._rows]
+    def recall(self, memo: Json, *, same: bool) -> None:
+        """Begin with the windows of before; `same`: it is the same wait, so that its counts go on too."""
+        if not isinstance(memo, Mapping):
+            return
+        rows, metrics = memo["sources"], memo["metrics"]
+        assert isinstance(rows, Mapping)  # noqa: S101 - written above
+        assert isinstance(metrics, Mapping)  # noqa: S101 - written above
+        for source in self._sources:
+            kept = rows.get(source.key, ())
+            assert isinstance(kept, Sequence)  # noqa: S101 - written above
+            source.recall(kept)
+        for measuring in self._measurings if same else ():
+            if isinstance(row := metrics.get(measuring.metric.name), Mapping):
+                measuring.recall(row)
+                self._begun = min(self._begun, measuring.begun)
 
-    @protects("a wait that ran out unwatched ends with a fresh verdict")
     def expire(self) -> None:
         """From now on what was seen until here fails as ever, but passes nothing."""
-        self._fresh = len(self._windows)
+        for measuring in self._measurings:
+            measuring.expire(self._clock.now())
 
     def look(self) -> Analysis:
         """Take one more look, and say what all the windows so far come to."""
-        try:
-            looked = self._watcher.look()
-        except Exception as problem:  # noqa: BLE001 - a provider is a plugin: whatever it raises is ERROR
-            self._errors += 1
-            self._logger.warning("metric provider failed", provider=self._provider, problem=str(problem))
-            if self._errors > self.errors_in_a_row:
-                return self._all(
-                    Verdict.ERROR, f"{self._provider} failed {self._errors} times in a row: {problem}"
-                )
-            return self.verdict(f"{self._provider}: {problem}")
-        self._errors = 0
-        if looked.window is not None:
-            self._windows.append(looked.window)
-            self._rows.append(to_json(looked.window))
-        return self.verdict(looked.nothing)
+        for source in self._sources:
+            source.begin()
+        for source, news in self._as_they_answer():
+            self._measure(source, news)
+            if any(m.ended is Verdict.FAIL and not m.metric.bounds.dry_run for m in self._measurings):
+                break
+        return self.verdict()
 
-    def verdict(self, silence: str = "") -> Analysis:
-        """What the windows come to; without any it is INCONCLUSIVE, for the reason given."""
-        if not self._windows:
-            return self._all(Verdict.INCONCLUSIVE, f"no data yet: {silence or 'nothing was looked at'}")
-        try:
-            findings = self._judged()
-        except Exception as problem:  # noqa: BLE001 - a judge is a plugin: whatever it raises is ERROR
-            return self._all(Verdict.ERROR, f"the judge failed: {type(problem).__name__}: {problem}")
-        findings = [self._stale(finding) for finding in findings]
-        missing = [name for name in self._bounds if name not in {f.metric for f in findings}]
-        return combine(
-            [
-                *findings,
-                *(
-                    Finding(verdict=Verdict.ERROR, metric=name, reason=f"{name}: the judge gave no finding")
-                    for name in missing
-                ),
-            ]
-        )
+    def verdict(self) -> Analysis:
+        """What all that was seen so far comes to."""
+        now = self._clock.now()
+        findings = [measuring.finding(now) for measuring in self._measurings]
+        shares = (self._share(source) for source in self._sources if source.counts)
+        return combine([*findings, *filter(None, shares)])
 
-    def _judged(self) -> Sequence[Finding]:
-        findings = [_finding(f) for f in self._judge.judge(self._windows, self._bounds)]
-        if not self._fresh:
-            return findings
-        seen = self._windows[self._fresh :]
-        fresh = {f.metric: _finding(f) for f in self._judge.judge(seen, self._bounds)} if seen else {}
-        return [self._fresher(f, fresh.get(f.metric)) for f in findings]
+    def note(self, windows: Sequence[Window]) -> None:
+        """Keep what the stable slot did before the candidate had traffic, where it can be compared."""
+        for source in self._sources:
+            if source.counts and not source.windows:
+                source.note(windows)
 
-    @staticmethod
-    def _fresher(finding: Finding, fresh: Finding | None) -> Finding:
-        """A PASS of what was seen before nobody watched is worth what is seen since."""
-        if finding.verdict is not Verdict.PASS:
-            return finding
-        reason = f"{finding.metric}: nothing seen yet since nobody watched; before, {finding.reason}"
-        return fresh or evolve(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    # The parts of a look
 
-    def _stale(self, finding: Finding) -> Finding:
-        """A PASS on data that ended a while ago is INCONCLUSIVE: silence is never a pass."""
-        spoke = [w.end for w in self._windows if w.candidate.requests or finding.metric in w.candidate.values]
-        quiet = (self._watcher.since - spoke[-1]).total_seconds() if spoke else 0.0
-        if finding.verdict is not Verdict.PASS or quiet <= self.silence:
-            return finding
-        reason = f"{finding.metric}: nothing seen for {quiet:.0f} s; before, {finding.reason}"
-        return evolve(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    def _as_they_answer(self) -> Iterator[tuple[Source, News]]:
+        end = self._clock.monotonic() + PATIENCE
+        waiting = [source for source in self._sources if source.waiting]
+        while waiting:
+            for source in tuple(waiting):
+                news = source.answered(GLANCE / len(waiting))
+                if news is not None:
+                    waiting.remove(source)
+                    yield source, news
+            if self._clock.monotonic() >= end:
+                return
 
-    def _all(self, verdict: Verdict, reason: str) -> Analysis:
-        return combine(
-            [
-                Finding(verdict=verdict, metric=name, reason=f"{name}: {reason}")
-                for name in self._bounds or ("metrics",)
-            ]
-        )
+    def _measure(self, source: Source, news: News) -> None:
+        now = self._clock.now()
+        for measuring in self._measurings:
+            if measuring.metric.source is not source:
+                continue
+            if news is News.ERROR:
+                measuring.failed()
+            elif news is not News.BEGUN and measuring.due(now):
+                measuring.measure(now, news)
 
-
-def _finding(found: object) -> Finding:
-    if not isinstance(found, Finding):
-        raise TypeError(f"expected findings, found {found!r}")
-    return found
+    def _share(self, source: Source) -> Finding | None:
+        quiet = all(m.metric.quiet or m.metric.bounds.dry_run for m in self._measurings)
+        found = unlike([w for w in source.windows if w.start >= self._begun])
+        return evolve(found, advisory=quiet) if found is not None else None

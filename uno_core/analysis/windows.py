@@ -7,12 +7,11 @@ to another series, began again at zero (its process was restarted): its whole va
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
-from uno_core.clock import Clock
 from uno_core.contracts.judge import Window
 from uno_core.contracts.metrics import Counters, Figures, MetricProvider, NoData, Query
 from uno_core.model import Slot
@@ -42,31 +41,59 @@ def together(one: Figures, two: Figures) -> Figures:
     )
 
 
-def sound(figures: Figures) -> str:
-    """What makes figures unusable, NaN and infinities above all; empty where they are sound."""
-    numbers: Mapping[str, float] = {
+def parted(figures: Figures, parts: int) -> Figures:
+    """One of so many equal parts of a window: its counts evened out, its values as they are."""
+    return evolve(
+        figures,
+        requests=figures.requests / parts,
+        errors=figures.errors / parts,
+        latency={edge: n / parts for edge, n in figures.latency.items()},
+    )
+
+
+@frozen
+class Sound:
+    """Figures without what is no number, and what that was, by metric. `counts`: why there are none."""
+
+    figures: Figures
+    counts: str = ""
+    values: Mapping[str, str] = field(factory=dict)
+
+
+def sound(figures: Figures) -> Sound:
+    """Take out what is NaN, infinite or less than nothing: it is no data, whatever else is there."""
+    numbers = {
         "requests": figures.requests,
         "errors": figures.errors,
         **{f"latency up to {edge:g} s": n for edge, n in figures.latency.items()},
-        **figures.values,
     }
-    bad = [f"{name} is {n}" for name, n in numbers.items() if not math.isfinite(n)]
-    return ", ".join(bad)
+    bad = [f"{name} is {n}" for name, n in numbers.items() if not (math.isfinite(n) and n >= 0)]
+    values = {name: f"{name} is {n}" for name, n in figures.values.items() if not math.isfinite(n)}
+    kept = {name: n for name, n in figures.values.items() if name not in values}
+    if bad:
+        return Sound(Figures(values=kept), ", ".join(bad), values)
+    return Sound(evolve(figures, values=kept), "", values)
 
 
 @frozen(kw_only=True)
 class Looked:
-    """One look: the window, or why there is none."""
+    """One look: the window, or why there is none. unusable: metrics that were no numbers, in words.
+
+    begun: there is none because it was only begun.
+    """
 
     window: Window | None = None
     nothing: str = ""
+    begun: bool = False
+    unusable: Mapping[str, str] = field(factory=dict)
 
 
 class Watcher:
     """Looks at one slot, and at the other one for comparison, again and again.
 
-    A provider with history is asked for the window since the last look; one without is sampled, so
-    its first look only begins a window. Raises whatever the provider raises.
+    A provider with history is asked for the window since the last look that gave one, so that nothing
+    is lost in between; one without is sampled, so that its first look only begins a window. Raises
+    whatever the provider raises.
     """
 
     def __init__(
@@ -74,50 +101,98 @@ class Watcher:
         provider: MetricProvider,
         *,
         history: bool,
-        query: Query,
+        queries: Mapping[Slot, Query],
+        slot: Slot,
         stable: Slot | None,
-        clock: Clock,
+        share: float | None,
+        since: datetime,
     ) -> None:
         self._provider = provider
-        self._history = history
-        self._query = query
+        self.history = history
+        self._queries = queries
+        self._slot = slot
         self._stable = stable
-        self._clock = clock
-        self._since = clock.now()
+        self.share = share
+        self._since = since
         self._samples: dict[Slot, Counters] = {}
 
     @property
     def since(self) -> datetime:
-        """When it was last looked."""
+        """When the window begins that the next look ends."""
         return self._since
 
-    def look(self) -> Looked:
-        """The window since the last look."""
-        start, end = self._since, self._clock.now()
-        candidate = self._figures(self._query.slot, start, end)
-        stable = self._figures(self._stable, start, end) if self._stable else None
+    def look(self, end: datetime) -> Looked:
+        """The window since the last one."""
+        start = self._since
+        found, beside = self._windows(start, end) if self.history else self._sampled()
+        if isinstance(found, NoData):
+            if found is BEGINS:
+                self._since = end
+            return Looked(nothing=found.reason, begun=found is BEGINS)
         self._since = end
-        if isinstance(candidate, NoData):
-            return Looked(nothing=candidate.reason)
-        if complaint := sound(candidate):
-            return Looked(nothing=complaint)
-        beside = stable if isinstance(stable, Figures) and not sound(stable) else None
-        return Looked(
-            window=Window(start=start, end=end, slot=self._query.slot, candidate=candidate, stable=beside)
+        candidate, stable = sound(found), sound(beside) if isinstance(beside, Figures) else None
+        unusable = {**dict.fromkeys(("requests", "error_rate"), candidate.counts), **candidate.values}
+        unusable = {name: why for name, why in unusable.items() if why}
+        if candidate.counts and not candidate.figures.values:
+            return Looked(nothing=candidate.counts, unusable=unusable)
+        window = Window(
+            start=start,
+            end=end,
+            slot=self._slot,
+            candidate=candidate.figures,
+            stable=stable.figures if stable and not stable.counts and not candidate.counts else None,
+            share=self.share,
         )
+        return Looked(window=window, unusable=unusable)
 
-    def _figures(self, slot: Slot, start: datetime, end: datetime) -> Figures | NoData:
-        query = Query(
-            application=self._query.application,
-            environment=self._query.environment,
-            slot=slot,
-            metrics=self._query.metrics,
-        )
-        if self._history:
-            return self._provider.window(query, start, end)
-        now = self._provider.sample(query)
+    def before(self, windows: int, seconds: float) -> Sequence[Window]:
+        """What the stable slot did in so many windows before now; empty where nobody kept that."""
+        if not self.history or self._stable is None:
+            return ()
+        found = []
+        for number in range(windows, 0, -1):
+            start = self._since - timedelta(seconds=number * seconds)
+            end = start + timedelta(seconds=seconds)
+            figures = self._provider.window(self._queries[self._stable], start, end)
+            if isinstance(figures, Figures) and not sound(figures).counts:
+                found.append(baseline(start, end, self._slot, sound(figures).figures))
+        return found
+
+    def _windows(self, start: datetime, end: datetime) -> tuple[Figures | NoData, Figures | NoData | None]:
+        found = self._provider.window(self._queries[self._slot], start, end)
+        if isinstance(found, NoData) or self._stable is None:
+            return found, None
+        return found, self._provider.window(self._queries[self._stable], start, end)
+
+    def _sampled(self) -> tuple[Figures | NoData, Figures | NoData | None]:
+        now = self._provider.sample(self._queries[self._slot])
+        beside = self._provider.sample(self._queries[self._stable]) if self._stable else None
         if isinstance(now, NoData):
-            return now
+            # Both samples of before are kept: the next window spans the gap, in both slots.
+            return now, None
+        figures = self._since_last(self._slot, now)
+        if self._stable is None:
+            return figures, None
+        if not isinstance(beside, Counters):
+            self._samples.pop(self._stable, None)
+            return figures, None
+        return figures, self._since_last(self._stable, beside)
+
+    def _since_last(self, slot: Slot, now: Counters) -> Figures | NoData:
         before = self._samples.get(slot)
         self._samples[slot] = now
-        return difference(before, now) if before else NoData("the first look begins the window")
+        if before:
+            return difference(before, now)
+        # Values are readings of now; only what is counted needs a sample of before.
+        return Figures(values=now.figures.values) if now.figures.values else BEGINS
+
+
+BEGINS = NoData("the first look begins the window")
+"""What the first sample of a slot gives."""
+
+
+def baseline(start: datetime, end: datetime, slot: Slot, stable: Figures) -> Window:
+    """A window of the stable slot alone, before the candidate had traffic."""
+    return Window(
+        start=start, end=end, slot=slot, candidate=Figures(), stable=stable, share=0.0, baseline=True
+    )

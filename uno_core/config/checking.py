@@ -42,6 +42,13 @@ KINDS: Mapping[str, type[Info]] = {
 }
 """What a section names, for each that names one plugin."""
 
+LISTED: Mapping[str, type[Info]] = {
+    "notify": NotifierInfo,
+    "more_metrics": MetricProviderInfo,
+    "more_judges": JudgeInfo,
+}
+"""The kind of plugin that each of the sections names that may name several."""
+
 
 @frozen(kw_only=True)
 class Missing:
@@ -158,11 +165,13 @@ class _Sections:
             choice: Choice | None = getattr(self.config, key)
             if choice is not None and (info := self._find(key, KINDS[key], choice.name, choice.where)):
                 self._make(key, info, choice.options, _making(sections.choice_options, choice))
-        for choice in self.config.notify:
-            if info := self._find("notify", NotifierInfo, choice.name, choice.where):
-                # One that is laid over another replaces it: each is whole.
-                key = choice.options.path or "notify"
-                self._make(key, info, choice.options, _making(sections.choice_options, choice, whole=True))
+        for section, kind in LISTED.items():
+            for choice in getattr(self.config, section) or ():
+                if info := self._find(section, kind, choice.name, choice.where):
+                    # One that is laid over another replaces it: each is whole.
+                    key = choice.options.path or section
+                    making = _making(sections.choice_options, choice, whole=True)
+                    self._make(key, info, choice.options, making)
         self._strategies()
 
     def _find(self, key: str, kind: type[Info], name: str, where: str) -> Any:

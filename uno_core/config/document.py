@@ -27,6 +27,9 @@ KINDS: Mapping[str, Kind] = {
 CHOICES = ("platform", "traffic", "state", "engine", "health", "metrics", "judge")
 """The sections that name a plugin and carry its options."""
 
+LISTS = ("notify", "more_metrics", "more_judges")
+"""The sections that may name several plugins; an environment's replaces the whole."""
+
 LATER: tuple[str, ...] = ()
 """Sections that are described but not built yet: refused, since ignoring them would hurt."""
 
@@ -140,7 +143,8 @@ class Config:
 
     Options of plugins are still nodes: `uno_core.config.sections` makes values of them, once the
     registry has said what each plugin declares. `strategy` is empty where the environment's default
-    is to be taken. `document` is everything as it stands after laying over, for `where`.
+    is to be taken, and `more_judges` None where the default is. `document` is everything as it stands
+    after laying over, for `where`.
     """
 
     application: Application
@@ -154,6 +158,8 @@ class Config:
     health: Choice | None = None
     metrics: Choice | None = None
     judge: Choice | None = None
+    more_metrics: Sequence[Choice] = ()
+    more_judges: Sequence[Choice] | None = None
     notify: Sequence[Choice] = ()
     plugins: Mapping[str, str] = field(factory=dict)
     settings: Settings = field(factory=Settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from uno_core.config.document import CHOICES, named
+from uno_core.config.document import CHOICES, LISTS, named
 from uno_core.config.nodes import Node, Scalar, Table, merged
 
 SHORT = frozenset({*CHOICES, "strategy"})
@@ -32,8 +32,9 @@ def lay(below: Table, above: Table) -> Table:
             other = named(new) not in ("", named(old))
             if other or (named(old) == "none" and key == "traffic"):
                 below = below.without(key)
-    if "notify" in above.entries:  # whom one environment tells is said there as a whole
-        below = below.without("notify")
+    for key in LISTS:
+        if key in above.entries:  # whom one environment names is said there as a whole
+            below = below.without(key)
     result = merged(below, above)
     return result if isinstance(result, Table) else below
 

@@ -14,6 +14,7 @@ from uno_core.config.document import (
     CHOICES,
     KINDS,
     LATER,
+    LISTS,
     Choice,
     Config,
     Settings,
@@ -21,8 +22,7 @@ from uno_core.config.document import (
 )
 from uno_core.config.laying import SHORT, lay, long, put
 from uno_core.config.mistakes import Mistakes, nearest
-from uno_core.config.naming import SECTION as NOTIFY
-from uno_core.config.naming import notifiers
+from uno_core.config.naming import listed
 from uno_core.config.nodes import Node, Scalar, Table, from_option, read
 from uno_core.config.structure import PART, WRONG, structure
 from uno_core.config.wanted import Overrides, Wanted, wanted
@@ -34,7 +34,7 @@ DEFAULT_FILE = Path("uno.yaml")
 T = TypeVar("T")
 
 SETTINGS = tuple(a.name for a in attrs.fields(Settings))
-SECTIONS = ("application", "release", *CHOICES, NOTIFY, "strategy", "strategies", "plugins", *SETTINGS)
+SECTIONS = ("application", "release", *CHOICES, *LISTS, "strategy", "strategies", "plugins", *SETTINGS)
 ROOT = ("uno", "environment", "environments", *SECTIONS)
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 NAMELESS = ("traffic", "state")
@@ -323,7 +323,11 @@ class _Loader:
             health=self._choice(root, "health"),
             metrics=self._choice(root, "metrics"),
             judge=self._choice(root, "judge"),
-            notify=notifiers(root, self._mistakes),
+            more_metrics=listed(root, "more_metrics", self._mistakes),
+            more_judges=listed(root, "more_judges", self._mistakes)
+            if "more_judges" in root.entries
+            else None,
+            notify=listed(root, "notify", self._mistakes),
             plugins=self._plugins(root),
             settings=self._made(settings, Settings, "") or Settings(),
             file=self._file,

@@ -1,4 +1,4 @@
-"""`notify:` — the one section that may name several plugins: a name, a mapping, or a list of either."""
+"""The sections that may name several plugins: a name, a mapping, or a list of either, each as a whole."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from uno_core.config.document import Choice, named
 from uno_core.config.mistakes import Mistakes
 from uno_core.config.nodes import Items, Node, Scalar, Table
 
-SECTION = "notify"
+EXAMPLES = {
+    "notify": 'notify: [{name: webhook, url: "${URL}"}], or notify: [] for nobody',
+    "more_metrics": "more_metrics: [{name: web, …}]",
+    "more_judges": "more_judges: [{name: sequential, …}], or more_judges: [] for none",
+}
+"""How each is written."""
 
 
-def notifiers(root: Table, mistakes: Mistakes) -> Sequence[Choice]:
-    """Every notifier that is named, in order; none for an empty list. What is no name is a mistake."""
-    node = root.entries.get(SECTION)
+def listed(root: Table, section: str, mistakes: Mistakes) -> Sequence[Choice]:
+    """Every plugin that is named, in order; none for an empty list. What is no name is a mistake."""
+    node = root.entries.get(section)
     if node is None:
         return ()
     if isinstance(node, Items):
-        each = [_choice(one, f"{SECTION}[{number}]", mistakes) for number, one in enumerate(node.nodes)]
+        each = [_choice(one, section, f"[{number}]", mistakes) for number, one in enumerate(node.nodes)]
     else:
-        each = [_choice(node, SECTION, mistakes)]
+        each = [_choice(node, section, "", mistakes)]
     return tuple(_made(each))
 
 
@@ -29,7 +34,8 @@ def _made(choices: Sequence[Choice | None]) -> Iterator[Choice]:
     return (choice for choice in choices if choice is not None)
 
 
-def _choice(node: Node, path: str, mistakes: Mistakes) -> Choice | None:
+def _choice(node: Node, section: str, number: str, mistakes: Mistakes) -> Choice | None:
+    path = section + number
     if isinstance(node, Scalar) and node.text and not node.empty:
         return Choice(name=node.text, options=Table(path=path, where=node.where), where=node.where)
     if isinstance(node, Table) and (name := named(node)):
@@ -40,6 +46,6 @@ def _choice(node: Node, path: str, mistakes: Mistakes) -> Choice | None:
         found=node.told(),
         expected="a name, {name: NAME, …}, or a list of these",
         where=f"{node.where}, {path}" if node.where else path,
-        remedy='write notify: [{name: webhook, url: "${URL}"}], or notify: [] for nobody',
+        remedy=f"write {EXAMPLES[section]}",
     )
     return None

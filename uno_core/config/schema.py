@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 from attrs import define, field
 
 from uno_core.config import shapes
-from uno_core.config.checking import KINDS
+from uno_core.config.checking import KINDS, LISTED
 from uno_core.config.conditions import (
     ALONE,
     EVERY,
@@ -38,7 +38,6 @@ from uno_core.config.sections import traffic_fields
 from uno_core.config.shapes import Schema
 from uno_core.config.structure import fields_of, required
 from uno_core.config.wanted import Wanted
-from uno_core.contracts.notifier import NotifierInfo
 from uno_core.contracts.services import Info
 from uno_core.contracts.state import StateStoreInfo
 from uno_core.contracts.strategy import StrategyInfo
@@ -58,6 +57,8 @@ _TOLD = {
     "metrics": "where requests, errors and latencies are read",
     "judge": "who judges the metrics",
     "notify": "who is told of what happens: one or a list",
+    "more_metrics": "further metric providers, for metrics that the first does not give: one or a list",
+    "more_judges": "who judges beside `judge`; without it whoever compares the slots, with [] nobody",
     "strategy": "how the application is deployed",
 }
 
@@ -116,7 +117,8 @@ class _Maker:
         }
         for key in CHOICES:
             made[key] = self._choice(key)
-        made["notify"] = self._notify()
+        for key, kind in LISTED.items():
+            made[key] = self._listed(key, kind)
         made["strategy"] = self._inline()
         made["strategies"] = self._strategies()
         made["plugins"] = {
@@ -228,24 +230,23 @@ class _Maker:
                 self._below("strategy", names(name), f"strategy.{name}")
         return _section("strategy", {name: info.summary for name, (info, _) in classes.items()}, rules)
 
-    def _notify(self) -> Schema:
-        """One notifier or a list of them, each as a whole: an environment replaces all of them."""
+    def _listed(self, key: str, kind: type[Info]) -> Schema:
+        """One plugin or a list of them, each as a whole: an environment replaces all of them."""
         rules: list[Schema] = []
-        classes = self._classes(NotifierInfo)
+        classes = self._classes(kind)
         for name, (_, declared) in classes.items():
             if declared is None:
                 continue
-            self._define(f"notify.{name}", shapes.of_class(declared, whole=True).get("properties", {}))
+            self._define(f"{key}.{name}", shapes.of_class(declared, whole=True).get("properties", {}))
             needed = required(declared)
-            self.defs[f"notify.{name}"]["required"] = ["name", *needed]
-            rules.append(where_named(name, {"$ref": f"#/$defs/notify.{name}"}))
+            self.defs[f"{key}.{name}"]["required"] = ["name", *needed]
+            rules.append(where_named(name, {"$ref": f"#/$defs/{key}.{name}"}))
             rules += [{"not": {"const": name}}] if needed else []
         summaries = {name: info.summary for name, (info, _) in classes.items()}
-        one = {**_section("notify", summaries, rules), "required": ["name"]}
-        self.defs["notifier"] = one
-        refer = {"$ref": "#/$defs/notifier"}
+        self.defs[f"each.{key}"] = {**_section(key, summaries, rules), "required": ["name"]}
+        refer = {"$ref": f"#/$defs/each.{key}"}
         return {
-            "description": _TOLD["notify"],
+            "description": _TOLD[key],
             "if": {"type": "array"},
             "then": {"items": refer},
             "else": refer,

@@ -17,10 +17,11 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin
 import attrs
 
 from uno_core.config import values
+from uno_core.config.measuring import LIMITS, MEASURED, limit_spec
 from uno_core.config.options import OptionSpec, spec_of
 from uno_core.config.structure import fields_of, is_json, required
 from uno_core.errors import ConfigError
-from uno_core.model import Amount, Bounds, Secret
+from uno_core.model import Amount, Bounds, Compare, Secret
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -224,12 +225,23 @@ def _metrics() -> Schema:
 
 
 def _bounds(metric: str) -> Schema:
-    one = _scalar(float, OptionSpec(help="", unit=values.unit_of(metric)))
+    one = _scalar(float, limit_spec(metric, ""))
+    ratio = _scalar(float, limit_spec(metric, Compare.RATIO))
+    described = {
+        key: {
+            "description": spec.help,
+            **(_chosen(shape(kind, spec), spec.choices) if spec.choices else shape(kind, spec)),
+        }
+        for key, (kind, spec) in MEASURED.items()
+    }
     both = {
         "type": "object",
-        "properties": {"min": one, "max": one},
+        "properties": {**{limit: {} for limit in LIMITS}, **described},
         "additionalProperties": False,
-        "minProperties": 1,
+        "anyOf": [{"required": [limit]} for limit in LIMITS],
+        "if": {"properties": {"compare": {"const": Compare.RATIO}}, "required": ["compare"]},
+        "then": {"properties": dict.fromkeys(LIMITS, ratio)},
+        "else": {"properties": dict.fromkeys(LIMITS, one)},
     }
     return {"anyOf": [one, both]}
 

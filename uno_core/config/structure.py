@@ -16,11 +16,12 @@ import attrs
 import yaml
 
 from uno_core.config import values
+from uno_core.config.measuring import LIMITS, MEASURED, limit_spec
 from uno_core.config.mistakes import Mistakes, nearest
 from uno_core.config.nodes import Items, Node, Scalar, Table
 from uno_core.config.options import OptionSpec, spec_of
 from uno_core.errors import ConfigError
-from uno_core.model import Amount, Bounds, Json, Secret
+from uno_core.model import Amount, Bounds, Compare, Json, Secret
 
 T = TypeVar("T")
 WRONG: Any = object()
@@ -195,28 +196,37 @@ class _Structure:
 
     def _bounds(self, node: Node, path: str) -> Any:
         metric = path.rsplit(".", 1)[-1]
-        spec = OptionSpec(help="", unit=values.unit_of(metric))
-        least = most = None
-        if isinstance(node, Table):
-            for key in node.entries:
-                if key not in ("min", "max"):
-                    self._unknown(node, key, path, ("min", "max"))
-            given = {
-                key: self.value(child, float, f"{path}.{key}", spec)
-                for key, child in node.entries.items()
-                if key in ("min", "max")
-            }
-            if any(one is WRONG for one in given.values()) or len(given) < len(node.entries):
-                return WRONG
-            least, most = given.get("min"), given.get("max")
-        else:
-            most = self.value(node, float, path, spec)
-            if most is WRONG:
-                return WRONG
+        if not isinstance(node, Table):
+            most = self.value(node, float, path, limit_spec(metric, ""))
+            return WRONG if most is WRONG else self._limited(node, path, None, most, {})
+        for key in node.entries:
+            if key not in (*LIMITS, *MEASURED):
+                self._unknown(node, key, path, (*LIMITS, *MEASURED))
+        measured = {
+            key: self.value(node.entries[key], kind, f"{path}.{key}", spec)
+            for key, (kind, spec) in MEASURED.items()
+            if key in node.entries
+        }
+        limit = limit_spec(metric, str(measured.get("compare", "")))
+        limits = {
+            key: self.value(node.entries[key], float, f"{path}.{key}", limit)
+            for key in LIMITS
+            if key in node.entries
+        }
+        made = {**measured, **limits}
+        if any(one is WRONG for one in made.values()) or len(made) < len(node.entries):
+            return WRONG
+        return self._limited(node, path, limits.get("min"), limits.get("max"), measured)
+
+    def _limited(
+        self, node: Node, path: str, least: float | None, most: float | None, measured: Mapping[str, Any]
+    ) -> Any:
         try:
-            return values.bounds(least, most)
+            made = values.bounds(least, most)
         except ValueError as error:
             return self._wrong(node, path, str(error))
+        compare = Compare(measured.get("compare", Compare.VALUE))
+        return attrs.evolve(made, **{**measured, "compare": compare})
 
     def _list(self, node: Node, kind: Any, origin: Any, path: str, spec: OptionSpec) -> Any:
         item = get_args(kind) or (str, ...)

@@ -132,11 +132,12 @@ class _Examination:
 
     def _evidence(self) -> Iterator[Found]:
         live = self._snapshot.live if self._snapshot else None
-        if live is None:
+        if self._snapshot is None or live is None:
             return
+        version = next((release.version for release in self._snapshot.slot(live).releases), "")
         for url in (None, *(urls(self._options) if self._options else ())):
             yield from self._probe("health", partial(self._health, live, url))
-        yield from self._probe("metrics", partial(self._metrics, live))
+        yield from self._probe("metrics", partial(self._metrics, live, version))
 
     def _health(self, live: Slot, url: str | None) -> Iterator[Diagnosis]:
         session = self.session
@@ -160,22 +161,28 @@ class _Examination:
                 "if clients are served well, the check is wrong; otherwise `uno rollback`, or deploy anew",
             )
 
-    def _metrics(self, live: Slot) -> Iterator[Diagnosis]:
-        session = self.session
-        if session.provider is None:
-            return
-        info, provider = session.provider
-        yield from _own(provider)
-        names = tuple(dict.fromkeys(n for bounds in thresholds(self._options or {}) for n in bounds))
-        query = Query(
-            application=session.config.application.name,
-            environment=session.config.application.environment,
-            slot=live,
-            metrics=names,
-        )
+    def _metrics(self, live: Slot, version: str) -> Iterator[Diagnosis]:
+        session, gathering = self.session, self.session.gathering
+        wanted = {name: one for bounds in thresholds(self._options or {}) for name, one in bounds.items()}
+        measured = {name: gathering.measures(name, one) for name, one in wanted.items()}
         now = session.clock.now()
-        answer = provider.window(query, now - RECENT, now) if info.history else provider.sample(query)
-        yield _told(info.name, names, answer)
+        for provided in gathering.providers:
+            yield from _own(provided.provider)
+            names = tuple(name for name, by in measured.items() if by is provided)
+            query = Query(
+                application=session.config.application.name,
+                environment=session.config.application.environment,
+                slot=live,
+                version=version,
+                metrics=names,
+            )
+            answer: Figures | Counters | NoData
+            if provided.info.history:
+                end = now - timedelta(seconds=provided.reads.lag)
+                answer = provided.provider.window(query, end - RECENT, end)
+            else:
+                answer = provided.provider.sample(query)
+            yield _told(provided.info.name, names, answer)
 
 
 def _told(provider: str, names: tuple[str, ...], answer: Figures | Counters | NoData) -> Diagnosis:

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 
 from uno_core.config import sections
+from uno_core.config.checking import LISTED
 from uno_core.config.document import Choice
 from uno_core.contracts.diagnosis import Diagnosis
 from uno_core.contracts.health import HealthCheckInfo
 from uno_core.contracts.judge import JudgeInfo
 from uno_core.contracts.metrics import MetricProviderInfo
-from uno_core.contracts.notifier import NotifierInfo
 from uno_core.contracts.services import Info
 from uno_core.diagnosis.probing import told
 from uno_core.errors import UnoError
@@ -50,7 +50,7 @@ def _sources(session: Session) -> Iterator[tuple[str, Callable[[], Any]]]:
         ("health", HealthCheckInfo, config.health),
         ("metrics", MetricProviderInfo, config.metrics),
         ("judge", JudgeInfo, config.judge),
-        *(("notify", NotifierInfo, one) for one in config.notify),
+        *((key, kind, one) for key, kind in LISTED.items() for one in getattr(config, key) or ()),
     )
     for where, kind, choice in named:
         if choice is not None:

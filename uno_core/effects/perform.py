@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import define, field
 
+from uno_core.analysis.before import Before
+from uno_core.contracts.judge import Window
 from uno_core.effects.beside import Beside
 from uno_core.effects.drift import check_drift
 from uno_core.effects.instances import check_unused, converge
@@ -16,7 +18,7 @@ from uno_core.effects.serving import not_serving
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.unrouted import watch_steadily
 from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
-from uno_core.effects.world import Attention, Tell, World
+from uno_core.effects.world import Attention, Tell, Watched, World
 from uno_core.errors import Aborted, LockLost, NotServing, Refused, UnoError
 from uno_core.model import (
     Analysis,
@@ -86,6 +88,8 @@ class Effects:
     _asked: list[Split] = field(init=False, factory=list)
     _fails: dict[str, str] = field(init=False, factory=dict)
     _watched: Arguments = field(init=False, factory=dict)
+    _before: Before | None = field(init=False, default=None)
+    _stable_alone: Sequence[Window] = field(init=False, default=())
     _looked: bool = field(init=False, default=False)
     _performed: int = field(init=False, default=0)
     _operations: Mapping[str, Callable[[Arguments], Json]] = field(init=False)
@@ -194,6 +198,9 @@ class Effects:
         return None
 
     def _converge(self, a: Arguments) -> Json:
+        live = self.initial.live
+        if self._before is None and live is not None and not self.way_back and self.world.capabilities.routed:
+            self._before = self.world.before(live, self._versions(live.other)[live])
         return self._snapshot(
             converge(
                 self.world,
@@ -211,11 +218,18 @@ class Effects:
     def _set_traffic(self, a: Arguments) -> Json:
         split = _split(a)
         self._look_again_before(split)
+        self._note_before(split)
         snapshot = set_traffic(
             self.world, self.attention, self.tell, split=split, own=self.own, timeout=a["timeout"]
         )
         self.reassert = False
         return self._snapshot(snapshot)
+
+    def _note_before(self, split: Split) -> None:
+        """Once, before the candidate gets its first share: what the stable slot did alone."""
+        idle = self.initial.idle
+        if self._before is not None and split.get(idle, 0.0) > 0 and not self._confirmed.get(idle, 0.0):
+            self._stable_alone = self._before.windows(idle)
 
     @protects("after a crash no share grows on evidence of before: a fresh verdict comes first")
     def _look_again_before(self, split: Split) -> None:
@@ -240,14 +254,27 @@ class Effects:
         return value
 
     def _watch(self, a: Arguments, slot: Slot) -> Watch:
-        live = self.initial.live
-        return Watch(
-            self.world,
+        live, routed = self.initial.live, self.world.capabilities.routed
+        watched = Watched(
             slot=slot,
             stable=live if live is not slot else None,
+            share=self._confirmed.get(slot, 0.0) if routed else None,
             thresholds=_bounds(a["thresholds"]),
-            url=a.get("url"),
+            versions=self._versions(slot),
         )
+        return Watch(self.world, watched, url=a.get("url"), before=self._stable_alone)
+
+    def _versions(self, slot: Slot) -> Mapping[Slot, str]:
+        """What runs where: the release in the slot that is looked at, what was captured in the other."""
+        live = self.initial.live
+        stable = next(iter(self.initial.slot(live).releases), None) if live is not None else None
+        here = {slot: self.release.version}
+        return here if live is None or stable is None else {live: stable.version, **here}
+
+    def _kept(self, memo: Json) -> None:
+        """What was seen goes on to the next wait, and to the next driver."""
+        self.memo = memo
+        self.remember(memo)
 
     def _watched_slot(self) -> Slot | None:
         """The slot of the last watched wait, also where that named none."""
@@ -260,11 +287,16 @@ class Effects:
         slot = self._watched_slot()
         if slot is None or self._confirmed.get(slot, 0.0) <= 0:
             return None
-        return self._watch(self._watched, slot)
+        watch = self._watch(self._watched, slot)
+        watch.recall(self.memo, "")
+        return watch
 
     def _evaluate(self, a: Arguments) -> Json:
         watch = self._watch(a, Slot(a["slot"]))
-        analysis = evaluate(self.world, self.attention, self.tell, watch, timeout=a["timeout"])
+        watch.recall(self.memo, "")
+        analysis = evaluate(
+            self.world, self.attention, self.tell, watch, timeout=a["timeout"], remember=self._kept
+        )
         self._looked = True
         value: Json = to_json(analysis)
         return value
@@ -295,7 +327,7 @@ class Effects:
             watch,
             until=until,
             insist=a.get("insist", True),
-            remember=self.remember,
+            remember=self._kept,
         )
         self._looked = self._looked or watch is not None
         measured = analysis if watch is not None and watch.measures else None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from uno_core.analysis.verdicts import combine
 from uno_core.contracts.health import HealthCheck, Target
-from uno_core.effects.world import Attention, Tell, World
+from uno_core.contracts.judge import Window
+from uno_core.effects.world import Attention, Tell, Watched, World
 from uno_core.errors import Aborted, Breach, UnoError
 from uno_core.model import (
     Analysis,
-    Bounds,
     Decision,
     Finding,
     HealthReport,
@@ -115,54 +116,70 @@ class Watch:
     """Looks at a slot's health and metrics, again and again."""
 
     def __init__(
-        self,
-        world: World,
-        *,
-        slot: Slot,
-        stable: Slot | None,
-        thresholds: Mapping[str, Bounds] | None,
-        url: str | None,
+        self, world: World, watched: Watched, *, url: str | None, before: Sequence[Window] = ()
     ) -> None:
         self._world = world
-        self._slot = slot
-        self._evidence = world.look(slot, stable, thresholds)
+        self._slot = watched.slot
+        self._evidence = world.look(watched)
+        self._before = before
         self._check = world.checks(url)
         self._bad_health = 0
+        self._health_due = -math.inf
+        self._well: Finding | None = None
         self._wait = ""
         self.late = 0.0
 
-    def recall(self, memo: Json, wait: str, *, missed: bool) -> None:
-        """Go on from what a driver before kept of the same wait.
+    def recall(self, memo: Json, wait: str, *, missed: bool = False) -> None:
+        """Begin with what was seen before, and go on with it where it is the same wait.
 
         `missed`: the wait ran out while nobody watched. Then what was seen before fails it as ever,
         but passes nothing: a fresh verdict does.
         """
         self._wait = wait
-        if isinstance(memo, Mapping) and memo.get("wait") == wait:
-            self._bad_health = int(str(memo["bad_health"]))
-            self.late = float(str(memo["late"]))
+        if isinstance(memo, Mapping):
+            same = bool(wait) and memo.get("wait") == wait
+            if same:
+                self._bad_health = int(str(memo["bad_health"]))
+                self.late = float(str(memo["late"]))
             if self._evidence is not None:
-                self._evidence.recall(memo["windows"])
-        if missed and self._evidence is not None:
-            self._evidence.expire()
+                self._evidence.recall(memo["evidence"], same=same)
+        if self._evidence is not None:
+            self._evidence.note(self._before)
+            if missed:
+                self._evidence.expire()
 
     def memo(self) -> Json:
-        """What the next driver needs to go on from here."""
-        windows = self._evidence.memo() if self._evidence is not None else []
-        return {"wait": self._wait, "bad_health": self._bad_health, "late": self.late, "windows": windows}
+        """What the next driver, and the next watch, need to go on from here."""
+        evidence = self._evidence.memo() if self._evidence is not None else None
+        return {"wait": self._wait, "bad_health": self._bad_health, "late": self.late, "evidence": evidence}
 
     @property
     def measures(self) -> bool:
         """Whether metrics are looked at, not only health."""
         return self._evidence is not None
 
+    @property
+    def ended(self) -> bool:
+        """Whether looking on brings nothing: every metric has come to its end."""
+        return self._evidence is not None and self._evidence.ended
+
+    def due_in(self) -> float:
+        """Seconds until it is to be looked again."""
+        health = max(0.0, self._health_due - self._world.clock.monotonic())
+        return min(health, self._evidence.due_in() if self._evidence is not None else health)
+
     def look(self) -> Analysis:
         """One look. Bad health is a FAIL after so many looks in a row, and INCONCLUSIVE until then."""
         findings: list[Finding] = []
         if self._evidence is not None:
-            findings += self._evidence.look().findings
-        findings.append(self._health())
-        return combine(findings)
+            analysis = self._evidence.look()
+            if analysis.verdict is Verdict.FAIL:
+                return analysis  # nobody's answer is waited for any more
+            findings += analysis.findings
+        if self._well is None or self._world.clock.monotonic() >= self._health_due:
+            self._health_due = self._world.clock.monotonic() + self._world.policy.look_every
+            self._well = self._health()
+        return combine([*findings, self._well])
 
     def _health(self) -> Finding:
         policy = self._world.policy
@@ -184,18 +201,34 @@ class Watch:
         return Finding(verdict=verdict, metric="health", reason=f"health: {report.reason}")
 
 
-def evaluate(world: World, attention: Attention, tell: Tell, watch: Watch, *, timeout: float) -> Analysis:
-    """Look until there is a PASS or a FAIL, at the longest `timeout` seconds."""
+def evaluate(
+    world: World,
+    attention: Attention,
+    tell: Tell,
+    watch: Watch,
+    *,
+    timeout: float,
+    remember: Callable[[Json], None],
+) -> Analysis:
+    """Look until there is a PASS or a FAIL, or no more can come, at the longest `timeout` seconds."""
     end = world.clock.monotonic() + timeout
     while True:
         attention.check()
         with attention.looking():
             analysis = watch.look()
+        remember(watch.memo())
         tell("evidence", {"analysis": to_json(analysis)})
         left = end - world.clock.monotonic()
-        if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or left <= 0:
+        if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or watch.ended or left <= 0:
             return analysis
-        world.clock.sleep(min(world.policy.look_every, left), attention.waiting)
+        world.clock.sleep(_until_due(world, watch, left), attention.waiting)
+
+
+def _until_due(world: World, watch: Watch | None, left: float) -> float:
+    """How long to rest before the next look: what is due first, at least a moment."""
+    if watch is None or world.policy.look_every == math.inf:
+        return left  # nothing is watched, or by a plan, that looks once at the end
+    return min(left, world.policy.look_every, max(0.05, watch.due_in()))
 
 
 def wait(
@@ -231,7 +264,7 @@ def wait(
             raise Breach(analysis)
         left = (until - world.clock.now()).total_seconds()
         if left > 0:
-            attention.rest(world.clock, min(world.policy.look_every, left))
+            attention.rest(world.clock, _until_due(world, watch, left))
             continue
         if analysis.verdict is Verdict.PASS or not _insists(insist):
             return analysis
@@ -241,7 +274,7 @@ def wait(
             # A wait that is prolonged looks hung where nobody says why, and until when.
             told = watch.late + 60.0
             tell("prolonged", {"reason": analysis.reason, "gives_up_in": limit - watch.late})
-        pause = min(world.policy.look_every, limit - watch.late)
+        pause = _until_due(world, watch, limit - watch.late)
         watch.late += pause
         attention.rest(world.clock, pause)
 
@@ -290,10 +323,10 @@ def pause(
             # A timeout promotes only on a verdict: without one it is looked on, and then it goes back.
             if late >= world.policy.evidence:
                 raise Breach(no_evidence(analysis, world.policy.evidence))
-            left = world.policy.look_every
+            left = _until_due(world, watch, world.policy.look_every)
             late += left
         attention.check(gate=True)  # whoever does not wait leaves here, once the time is not over
-        attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
+        attention.rest(world.clock, _until_due(world, watch, left), gate=True)
 
 
 def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], Watch | None]) -> None:
@@ -309,7 +342,7 @@ def hold(world: World, attention: Attention, tell: Tell, watching: Callable[[], 
         if left <= 0:
             raise Aborted("it was held, and nobody came back to it in time")
         attention.check(gate=True)  # whoever does not wait leaves here, once the time is not over
-        attention.rest(world.clock, min(world.policy.look_every, left) if watch else left, gate=True)
+        attention.rest(world.clock, _until_due(world, watch, left), gate=True)
     if told:
         tell("continued", {"by": "resume"})
 

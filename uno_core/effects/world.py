@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
+from uno_core.analysis.before import Before
 from uno_core.analysis.evidence import Evidence
 from uno_core.clock import Clock
 from uno_core.contracts.health import HealthCheck
@@ -37,12 +38,25 @@ class Policy:
     health_failures: int = 3
 
 
+@frozen(kw_only=True)
+class Watched:
+    """What evidence is asked for.
+
+    stable: the slot to compare with, where there is one. share: the percent of the traffic that the
+    slot has, as the router confirmed it; None without traffic. versions: what runs where.
+    """
+
+    slot: Slot
+    stable: Slot | None = None
+    share: float | None = None
+    thresholds: Mapping[str, Bounds] | None = None
+    versions: Mapping[Slot, str] = field(factory=dict)
+
+
 class Looker(Protocol):
     """Begins to gather evidence on a slot; None where no metric is configured."""
 
-    def __call__(
-        self, slot: Slot, stable: Slot | None, thresholds: Mapping[str, Bounds] | None
-    ) -> Evidence | None: ...
+    def __call__(self, watched: Watched) -> Evidence | None: ...
 
 
 class Attention(Protocol):
@@ -74,6 +88,11 @@ class Attention(Protocol):
 
     def passed(self, at: datetime) -> None:
         """A gate was passed then: promotions of before meant that one, and no later gate."""
+
+
+def _nothing_before(_slot: Slot, _version: str) -> Before | None:
+    """Nothing is compared with what was before."""
+    return None
 
 
 PATIENCE = 120.0
@@ -154,6 +173,7 @@ def _plain(split: Split) -> Mapping[Slot, float]:
 class World:
     """Everything that effects need, composed once.
 
+    before: begins to see what the stable slot does, for whatever compares with it after a switch.
     dry: a rehearsal, in which methods of the strategy's own are named but not called. fence: called
     before every write, raises LockLost. ledger: the writes of this driver that may still land.
     """
@@ -167,6 +187,7 @@ class World:
     logger: Logger
     checks: Callable[[str | None], HealthCheck | None]
     look: Looker
+    before: Callable[[Slot, str], Before | None] = _nothing_before
     policy: Policy = field(factory=Policy)
     companions: Companions | None = None
     commands: Commands = field(factory=Nowhere)

@@ -4,10 +4,35 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from uno_core.clock import Later
+
 T = TypeVar("T")
+
+
+class Hangs(BaseException):
+    """Raised by a simulated call that never answers."""
+
+
+class _SimulatedLater(Later[T]):
+    """A call that has ended at once, or never will; waiting for it takes simulated time alone."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def work(self, call: Callable[[], T]) -> None:
+        with suppress(Hangs):
+            super().work(call)
+
+    def wait(self, seconds: float) -> bool:
+        if not super().wait(0.0):
+            self._clock.sleep(seconds)
+        return super().wait(0.0)
+
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,6 +78,11 @@ class VirtualClock:
 
     def within(self, seconds: float, call: Callable[[], T]) -> T:  # noqa: ARG002 - a simulated call takes its own time
         return call()
+
+    def begin(self, call: Callable[[], T]) -> Later[T]:
+        later: Later[T] = _SimulatedLater(self)
+        later.work(call)
+        return later
 
     def sleep_until_event(self, seconds: float) -> None:
         """Move to the next event, at the furthest `seconds`: what a watch on the world does."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from uno_core.analysis.evidence import Evidence
+from uno_core.analysis.measuring import Metric
+from uno_core.analysis.source import Source
 from uno_core.analysis.windows import Watcher
 from uno_core.contracts.engine import Order, Outcome
 from uno_core.contracts.health import HealthCheck
@@ -18,7 +21,7 @@ from uno_core.contracts.services import Services
 from uno_core.contracts.state import Driver, StateStore
 from uno_core.contracts.strategy import DeploymentStrategy
 from uno_core.effects.unrouted import Unrouted
-from uno_core.effects.world import Policy, World
+from uno_core.effects.world import Policy, Watched, World
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
 from uno_core.errors import ConfigError, Unsupported
@@ -157,10 +160,8 @@ class Stage:
             dry=self.dry,
         )
 
-    def _look(
-        self, slot: Slot, stable: Slot | None, thresholds: Mapping[str, Bounds] | None
-    ) -> Evidence | None:
-        if thresholds is None:
+    def _look(self, watched: Watched) -> Evidence | None:
+        if watched.thresholds is None:
             return None
         provider = self.provider
         if provider is None:
@@ -169,11 +170,31 @@ class Stage:
         query = Query(
             application=self.application.name,
             environment=self.application.environment,
-            slot=slot,
-            metrics=tuple(thresholds),
+            slot=watched.slot,
+            metrics=tuple(watched.thresholds),
         )
-        watcher = Watcher(provider, history=True, query=query, stable=stable, clock=self.clock)
-        return Evidence(watcher, self.judge, thresholds, "simulation", Silent())
+        watcher = Watcher(
+            provider,
+            history=True,
+            queries={slot: evolve(query, slot=slot) for slot in Slot},
+            slot=watched.slot,
+            stable=watched.stable,
+            share=None,
+            since=self.clock.now(),
+        )
+        source = Source(
+            key="simulation",
+            name="simulation",
+            watcher=watcher,
+            clock=self.clock,
+            logger=Silent(),
+            step=self.policy.look_every if math.isfinite(self.policy.look_every) else 0.0,
+        )
+        metrics = [
+            Metric(name=name, bounds=bounds, source=source, judge=self.judge)
+            for name, bounds in watched.thresholds.items()
+        ]
+        return Evidence([source], metrics, self.clock)
 
     def engine(self) -> Embedded:
         """An engine on this stage; events are kept, and handed to `react`."""

@@ -1,0 +1,181 @@
+"""One provider while it is watched: when it is looked at, what it gave, and how often it failed.
+
+A look is a call that was begun and is not waited for: a provider that hangs delays nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from attrs import define, evolve, field
+
+from uno_core.analysis.windows import Looked, Watcher
+from uno_core.clock import Clock, Later
+from uno_core.contracts.judge import Window
+from uno_core.contracts.metrics import Figures
+from uno_core.contracts.services import Logger
+from uno_core.model import Json
+from uno_core.wire import from_json, to_json
+
+KEPT = 600
+"""Windows of a deployment that are kept beside the journal, for the next driver and for reports."""
+
+RETRY = 10.0
+"""Seconds from a failed look to the next try, and after which one without an answer has failed."""
+
+
+class News(Enum):
+    """What a look came to."""
+
+    WINDOW = auto()
+    NOTHING = auto()
+    BEGUN = auto()
+    """Only a window was begun, or left out: that says nothing of the provider."""
+    ERROR = auto()
+
+
+@define
+class Source:
+    """Looks at a provider every `step` seconds, at what happened until `lag` seconds ago.
+
+    windows: those that count, of the whole deployment, the oldest first. skipped: the first ones after a
+    change of the split, which count for nothing. errors: failed looks in a row, and the last problem.
+    key: tells it apart from another of the same name. before: windows of the stable slot that are asked
+    for from before the deployment, where the provider keeps them. changed: the split was, since the last
+    window.
+    """
+
+    key: str
+    name: str
+    watcher: Watcher
+    clock: Clock
+    logger: Logger
+    step: float
+    lag: float = 0.0
+    counts: bool = False
+    before: int = 0
+    changed: bool = field(init=False)
+    windows: list[Window] = field(init=False, factory=list)
+    skipped: list[Window] = field(init=False, factory=list)
+    errors: int = field(init=False, default=0)
+    problem: str = field(init=False, default="")
+    nothing: str = field(init=False, default="")
+    unusable: Mapping[str, str] = field(init=False, factory=dict)
+    _rows: list[Json] = field(init=False, factory=list)
+    _begun: Later[tuple[Sequence[Window], Looked]] | None = field(init=False, default=None)
+    _asked: float | None = field(init=False, default=None)
+    _patience: float = field(init=False, default=RETRY)
+    _next: float = field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        self.changed = self.watcher.share is not None
+
+    def begin(self) -> None:
+        """Begin a look, where it is time for one and none is under way."""
+        if self._begun is None and self.due_in() <= 0:
+            self._begun = self.clock.begin(self._look)
+            self._asked, self._patience = self.clock.monotonic(), RETRY
+            self._next = self._asked + self.step
+
+    def due_in(self) -> float:
+        """Seconds until there is something to do: a look to begin, or to give up waiting for."""
+        now = self.clock.monotonic()
+        if self._begun is not None and self._asked is not None:
+            return max(0.0, self._asked + self._patience - now)
+        if self._asked is None and not self.watcher.history:
+            return 0.0  # what is counted up to now begins the first window
+        ends = self.watcher.since + timedelta(seconds=self.step + self.lag)
+        again = self._next - now
+        return max(0.0, (ends - self.clock.now()).total_seconds(), again)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a look is under way."""
+        return self._begun is not None
+
+    def answered(self, seconds: float) -> News | None:
+        """What the look under way came to, within so many seconds; None where it goes on."""
+        if self._begun is None or self._asked is None:
+            return None
+        if not self._begun.wait(seconds):
+            now = self.clock.monotonic()
+            if now < self._asked + self._patience:
+                return None
+            self._patience += RETRY
+            return self._failed(f"no answer within {now - self._asked:.0f} s")
+        begun, self._begun = self._begun, None
+        try:
+            before, looked = begun.answer()
+        except Exception as problem:  # noqa: BLE001 - a provider is a plugin: whatever it raises is ERROR
+            self._next = self.clock.monotonic() + RETRY
+            return self._failed(str(problem) or type(problem).__name__)
+        self.errors, self.problem = 0, ""
+        for window in before:
+            self._keep(window)
+        return self._took(looked)
+
+    def note(self, windows: Sequence[Window]) -> None:
+        """Keep what the stable slot did before the candidate had traffic."""
+        for window in windows:
+            self._keep(window)
+
+    def memo(self) -> Json:
+        """The windows so far, for the next driver: the newest of them, where there are very many."""
+        return self._rows[-KEPT:]
+
+    def recall(self, rows: Sequence[Json]) -> None:
+        """Begin with the windows of before: what was seen counts on."""
+        for row in rows:
+            assert isinstance(row, Mapping)  # noqa: S101 - written below
+            window = from_json(row["window"], Window)
+            (self.skipped if row.get("skipped") else self.windows).append(window)
+            self._rows.append(row)
+        last = self.last()
+        self.changed = self.changed and (last is None or last.share != self.watcher.share)
+
+    def last(self) -> Window | None:
+        """The newest window of before that was not of the baseline, skipped or not."""
+        return max((w for w in (*self.windows, *self.skipped) if not w.baseline), key=_end, default=None)
+
+    def _look(self) -> tuple[Sequence[Window], Looked]:
+        first = not self.windows and not self.skipped
+        before = self.watcher.before(self.before, self.step) if first else ()
+        return before, self.watcher.look(self.clock.now() - timedelta(seconds=self.lag))
+
+    def _took(self, looked: Looked) -> News:
+        self.nothing, self.unusable = looked.nothing, looked.unusable
+        if looked.window is None:
+            return News.BEGUN if looked.begun else News.NOTHING
+        window, values = looked.window, looked.window.candidate.values
+        if not self.changed:
+            self._keep(window)
+            return News.WINDOW
+        # Requests of before the change end in it, and caches are cold. Readings of now are not meant.
+        self.changed = False
+        self._keep(evolve(window, candidate=evolve(window.candidate, values={})), skipped=True)
+        if not values:
+            self.nothing = "the first window after a change of the split counts for nothing"
+            return News.BEGUN
+        self._keep(evolve(window, candidate=Figures(values=values), stable=_values_of(window.stable)))
+        return News.WINDOW
+
+    def _keep(self, window: Window, *, skipped: bool = False) -> None:
+        (self.skipped if skipped else self.windows).append(window)
+        row = {"window": to_json(window)}
+        self._rows.append({**row, "skipped": True} if skipped else row)
+
+    def _failed(self, problem: str) -> News:
+        self.errors += 1
+        self.problem = problem
+        self.logger.warning("metric provider failed", provider=self.name, problem=problem)
+        return News.ERROR
+
+
+def _values_of(figures: Figures | None) -> Figures | None:
+    return Figures(values=figures.values) if figures is not None and figures.values else None
+
+
+def _end(window: Window) -> datetime:
+    return window.end
