@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uno_core.analysis.series import Growth as Growth
     from uno_core.analysis.series import grown as grown
+    from uno_core.analysis.source import Seen as Seen
     from uno_core.clock import Clock as Clock
     from uno_core.clock import SystemClock as SystemClock
     from uno_core.config.options import option as option
@@ -109,6 +110,10 @@ if TYPE_CHECKING:
     from uno_core.model import same_split as same_split
     from uno_core.model import share as share
     from uno_core.model import whole as whole
+    from uno_core.story import Moment as Moment
+    from uno_core.story import Story as Story
+    from uno_core.story import Told as Told
+    from uno_core.story import story_of as story_of
     from uno_core.wire import from_json as from_json
     from uno_core.wire import to_json as to_json
 
@@ -116,6 +121,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "analysis.series": ("Growth", "grown"),
+    "analysis.source": ("Seen",),
     "clock": ("Clock", "SystemClock"),
     "config.options": ("option",),
     "context": ("Context",),
@@ -150,6 +156,7 @@ _HOMES = {
         "Slot",
         "SlotState", "Snapshot", "Split", "Status", "Verdict", "needed", "same_split", "share", "whole",
     ),
+    "story": ("Moment", "Story", "Told", "story_of"),
     "wire": ("from_json", "to_json"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

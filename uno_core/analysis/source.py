@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from uno_core.analysis.windows import Looked, Watcher
 from uno_core.clock import Clock, Later
@@ -24,6 +25,28 @@ KEPT = 600
 
 RETRY = 10.0
 """Seconds from a failed look to the next try, and after which one without an answer has failed."""
+
+
+@frozen
+class Seen:
+    """A window that was kept. skipped: it counts for nothing."""
+
+    window: Window
+    skipped: bool = False
+
+
+def kept_windows(memo: Json) -> Mapping[str, Sequence[Seen]]:
+    """The windows in the memo of some evidence, by the key of their provider."""
+    rows = memo.get("sources") if isinstance(memo, Mapping) else None
+    if not isinstance(rows, Mapping):
+        return {}
+    return {
+        str(key): [_seen(row) for row in each] for key, each in rows.items() if isinstance(each, Sequence)
+    }
+
+
+def _seen(row: Any) -> Seen:
+    return Seen(from_json(row["window"], Window), skipped=bool(row.get("skipped")))
 
 
 class News(Enum):
@@ -128,9 +151,8 @@ class Source:
     def recall(self, rows: Sequence[Json]) -> None:
         """Begin with the windows of before: what was seen counts on."""
         for row in rows:
-            assert isinstance(row, Mapping)  # noqa: S101 - written below
-            window = from_json(row["window"], Window)
-            (self.skipped if row.get("skipped") else self.windows).append(window)
+            seen = _seen(row)
+            (self.skipped if seen.skipped else self.windows).append(seen.window)
             self._rows.append(row)
         last = self.last()
         self.changed = self.changed and (last is None or last.share != self.watcher.share)

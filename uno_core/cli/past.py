@@ -10,9 +10,10 @@ import click
 
 from uno_core.cli import printing, wording
 from uno_core.cli.opening import Request, configured, debug, output
-from uno_core.contracts.state import Entry, Mark, Record
+from uno_core.contracts.state import Record
 from uno_core.journal.lock import describe
 from uno_core.model import Json
+from uno_core.story import Story, Told, told
 from uno_core.wire import to_json
 
 
@@ -75,27 +76,30 @@ def show(request: Request, id: str | None, output: str) -> None:
     """
     with printing.answering(output), request.open() as session:
         record = session.named(id) if id else session.last()
-        entries = session.store.entries(record.id)
-        signals = session.store.signals(record.id, unanswered=False)
+        story = told(session, record)
         if output == "json":
             printing.document(
                 {
                     "deployment": to_json(record),
-                    "journal": [to_json(entry) for entry in entries],
-                    "signals": [to_json(signal) for signal in signals],
+                    "journal": [to_json(entry) for entry in session.store.entries(record.id)],
+                    "signals": [to_json(signal) for signal in story.signals],
                     "last_seen": session.last_seen(record),
+                    "measured": {key: to_json(rows) for key, rows in story.seen.items()},
+                    "comparison": [to_json(moment) for moment in story.progress],
+                    "why": story.why,
                 }
             )
             return
-        for line in _lines(record, entries):
+        for line in _lines(story):
             printing.out(line)
-        for signal in signals:
+        for signal in story.signals:
             reason = signal.payload.get("reason") or "no reason given"
             answer = signal.answer or "not answered"
             printing.out(f"  {wording.clock(signal.at)} {signal.kind} by {signal.by} ({reason}): {answer}")
 
 
-def _lines(record: Record, entries: Sequence[Entry]) -> Iterator[str]:
+def _lines(story: Story) -> Iterator[str]:
+    record = story.record
     yield f"{record.id}: {record.version} by {record.strategy}, {record.status.value}"
     if record.message:
         yield f"  {record.message}"
@@ -112,29 +116,23 @@ def _lines(record: Record, entries: Sequence[Entry]) -> Iterator[str]:
     for name, provider in record.plugins.items():
         yield f"  {name}: {provider}"
     run = ""
-    for intent, result in _calls(entries):
-        if intent.run != run:
-            run = intent.run
+    for call in story.calls:
+        if call.run != run:
+            run = call.run
             yield f"{run}:"
-        took = f"{wording.lasting((result.at - intent.at).total_seconds()):>7}" if result else "      …"
-        again = f" (attempt {intent.attempt})" if intent.attempt > 1 else ""
-        said = f"{_asked(intent)}{again}{_came(intent, result)}"
-        yield f"  {intent.seq:>3} {wording.clock(intent.at)} {took}  {said}"
+        took = f"{wording.lasting((call.ended - call.begun).total_seconds()):>7}" if call.ended else "      …"
+        again = f" (attempt {call.attempt})" if call.attempt > 1 else ""
+        yield f"  {call.seq:>3} {wording.clock(call.begun)} {took}  {_asked(call)}{again}{_came(call)}"
+    if story.evidence is not None:
+        yield f"evidence: {story.evidence.verdict}"
+        for finding in story.evidence.findings:
+            aside = ", counts for nothing" if finding.advisory else ""
+            yield f"  {finding.verdict:<12} {finding.reason}{aside}"
 
 
-def _calls(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry | None]]:
-    """Each call as its last intent, and its result where there is one."""
-    calls: dict[tuple[str, int], dict[Mark, Entry]] = {}
-    for entry in entries:
-        calls.setdefault((entry.run, entry.seq), {})[entry.mark] = entry
-    for marks in calls.values():
-        if Mark.INTENT in marks:
-            yield marks[Mark.INTENT], marks.get(Mark.RESULT)
-
-
-def _asked(intent: Entry) -> str:
-    a: Any = intent.value
-    match intent.op:
+def _asked(call: Told) -> str:
+    a: Any = call.arguments
+    match call.op:
         case "step":
             return f"step: {a['title']}"
         case "converge":
@@ -158,7 +156,7 @@ def _asked(intent: Entry) -> str:
         case "companions":
             return f"companions: {', '.join(a['names'])}"
         case _:
-            return _PLAIN.get(intent.op, intent.op)
+            return _PLAIN.get(call.op, call.op)
 
 
 _PLAIN = {
@@ -173,23 +171,23 @@ _PLAIN = {
 }
 
 
-def _came(intent: Entry, result: Entry | None) -> str:
-    if result is None:
+def _came(call: Told) -> str:
+    if call.ended is None:
         return ": no answer in the journal"
-    if result.error is not None:
-        found = result.error.get("found")
-        return f": {result.error['message']}" + (f" ({found})" if found else "")
-    value: Any = result.value
+    if call.error is not None:
+        found = call.error.get("found")
+        return f": {call.error['message']}" + (f" ({found})" if found else "")
+    value: Any = call.value
     if not isinstance(value, Mapping):
         return ""
-    if intent.op in ("companions", "companions_back") and value.get("failed"):
+    if call.op in ("companions", "companions_back") and value.get("failed"):
         return ": " + "; ".join(f"{name}: {why}" for name, why in value["failed"].items())
-    if intent.op == "hook":
+    if call.op == "hook":
         return f": {value['failed']}" if "failed" in value else ""
     if "findings" in value:
         return f": {wording.evidence(value)}"
-    if intent.op == "check_health":
+    if call.op == "check_health":
         return f": {value['verdict']}" + (f", {value['reason']}" if value.get("reason") else "")
-    if intent.op == "pause":
+    if call.op == "pause":
         return f": promoted by {value.get('by') or 'nobody'}"
     return ""

@@ -49,7 +49,7 @@ def evidence(analysis: Any) -> str:
     """A verdict with the findings that made it: `PASS: error_rate: 0.2% is within bounds`."""
     verdict = analysis["verdict"]
     findings = analysis["findings"]
-    deciding = [f["reason"] for f in findings if f["verdict"] == verdict]
+    deciding = [f["reason"] for f in findings if f["verdict"] == verdict and not f.get("advisory")]
     return f"{verdict.upper()}: {'; '.join(deciding) or 'no evidence was asked for'}"
 
 
