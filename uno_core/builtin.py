@@ -31,6 +31,9 @@ class ThresholdOptions:
     least_requests: int = option(
         default=20, ge=1, help="requests to be seen before error rate or latency say anything"
     )
+    least_windows: int = option(
+        default=1, ge=1, help="looks with data that a pass needs, so that it is of more than one instant"
+    )
     least_errors: int = option(
         default=3, ge=1, help="failed requests to be seen before the error rate fails a release"
     )
@@ -78,14 +81,20 @@ class ThresholdJudge:
         if limit := _broken(metric, overall.value, bounds):
             told = f"{overall.told}, {limit}, but of too few to be sure"
             return self._say(Verdict.INCONCLUSIVE, metric, told, overall)
+        if len(whole.windows) < self._options.least_windows:
+            told = f"{overall.told}, of {len(whole.windows)} looks, {self._options.least_windows} needed"
+            return self._say(Verdict.INCONCLUSIVE, metric, told, overall)
         return self._say(Verdict.PASS, metric, f"{overall.told} is within bounds", overall)
 
     def _measure(self, metric: str, table: _Table, bounds: Bounds) -> _Measured:
         """The value that is held against the bounds, of the candidate alone or beside the stable slot's."""
         mine = self._read(metric, [w.candidate for w in table.windows])
-        if mine.silence or bounds.compare is Compare.VALUE:
-            return evolve(mine, told=_show(metric, mine.value))
+        if mine.silence:
+            return mine
         theirs = self._read(metric, table.stable())
+        if bounds.compare is Compare.VALUE:
+            beside = None if theirs.silence else theirs.value
+            return evolve(mine, stable=beside, told=_show(metric, mine.value))
         if theirs.silence:
             return evolve(mine, silence=f"nothing to compare with: of the stable slot {theirs.silence}")
         told = f"{_show(metric, mine.value)} beside {_show(metric, theirs.value)} of the stable slot"

@@ -165,7 +165,9 @@ class Gathering:
         """Begin to gather evidence; None where nothing is measured."""
         thresholds = watched.thresholds or {}
         measured = {name: self.measures(name, bounds) for name, bounds in thresholds.items()}
-        comparing = self.comparing if watched.stable and self.counting else ()
+        # Without traffic there is nothing to compare yet.
+        compared = watched.stable and self.counting and watched.share != 0.0
+        comparing = self.comparing if compared else ()
         keys = {by.key: by for by in (*measured.values(), *([self.counting] if comparing else [])) if by}
         sources = {
             key: self._source(by, watched, [m for m, one in measured.items() if one is by], bool(comparing))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -25,8 +24,9 @@ class _SimulatedLater(Later[T]):
         self._clock = clock
 
     def work(self, call: Callable[[], T]) -> None:
-        with suppress(Hangs):
-            super().work(call)
+        super().work(call)
+        if isinstance(self._failed, Hangs):
+            self._ended.clear()
 
     def wait(self, seconds: float) -> bool:
         if not super().wait(0.0):

@@ -9,10 +9,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
+from uno_core.clock import SystemClock
 from uno_core.contracts.metrics import Counters, Figures, MetricProvider, MetricProviderInfo, NoData, Query
 from uno_core.contracts.services import Services
-from uno_core.errors import Unsupported
+from uno_core.errors import UnoError, Unsupported
 from uno_core.model import Application, Slot
+
+AILMENTS = ("nan", "infinite", "empty", "wrong_shape", "refused", "error", "slow")
+"""The ways in which a source may answer badly: see the fixture `ailing`."""
+
+PATIENCE = 30.0
+"""Seconds after which a provider hangs that was given a timeout of a second."""
 
 
 class MetricProviderContract:
@@ -29,7 +36,8 @@ class MetricProviderContract:
 
     The provider must have something to tell of the fixture `query` (and of `span`, where it keeps
     history), and nothing of `unknown`: requests and errors, or values. Override these where the
-    defaults do not fit. May override: `traffic`, which makes more requests happen.
+    defaults do not fit. May override: `traffic`, which makes more requests happen; `ailing`, which makes
+    providers whose source is not well.
     """
 
     @pytest.fixture
@@ -66,6 +74,17 @@ class MetricProviderContract:
     @pytest.fixture
     def traffic(self) -> Callable[[], None] | None:
         """Makes requests happen, and returns when the provider may know of them."""
+        return None
+
+    @pytest.fixture
+    def ailing(self) -> Callable[[str], MetricProvider] | None:
+        """Makes a provider whose source answers `query` in the bad way that is named, and no better.
+
+        nan, infinite: each number that it tells is none, or has no end. empty: an answer with nothing in
+        it. wrong_shape: something else than what was asked for, words in place of numbers for instance.
+        refused: nobody listens. error: it fails, and says so. slow: it never answers; give the provider a
+        timeout of a second or less.
+        """
         return None
 
     def read(
@@ -131,6 +150,33 @@ class MetricProviderContract:
         assert isinstance(told, NoData), f"nothing is known of {unknown}, and zero errors would be a pass"
         assert told.reason.strip(), "the reason stands in words"
 
+    @pytest.mark.parametrize("ailment", AILMENTS)
+    def test_a_bad_answer_never_becomes_figures(
+        self,
+        ailing: Callable[[str], MetricProvider] | None,
+        info: MetricProviderInfo,
+        query: Query,
+        span: tuple[datetime, datetime],
+        ailment: str,
+    ) -> None:
+        told = self._told_by(ailing, ailment, info, query, span)
+        assert not isinstance(told, Figures), f"{ailment}: {told} could pass, and nothing is known"
+
+    @pytest.mark.parametrize("ailment", AILMENTS)
+    def test_a_bad_answer_is_told_in_words(
+        self,
+        ailing: Callable[[str], MetricProvider] | None,
+        info: MetricProviderInfo,
+        query: Query,
+        span: tuple[datetime, datetime],
+        ailment: str,
+    ) -> None:
+        told = self._told_by(ailing, ailment, info, query, span)
+        text = told.reason if isinstance(told, NoData) else str(told)
+        assert isinstance(told, NoData | UnoError), f"{ailment}: {told!r} is neither NoData nor an UnoError"
+        assert text.strip(), "what was found stands in words"
+        assert "Traceback" not in text
+
     def test_the_other_way_of_reading_is_unsupported(
         self,
         provider: MetricProvider,
@@ -183,6 +229,26 @@ class MetricProviderContract:
         after = self._sample(provider, info, query)
         assert after.series == before.series, "the counters did not start anew"
         assert after.figures.requests > before.figures.requests
+
+    def _told_by(
+        self,
+        ailing: Callable[[str], MetricProvider] | None,
+        ailment: str,
+        info: MetricProviderInfo,
+        query: Query,
+        span: tuple[datetime, datetime],
+    ) -> Figures | NoData | Exception:
+        if ailing is None:
+            pytest.skip("the fixture `ailing` is not given: nobody makes a source that is not well")
+        provider = ailing(ailment)
+        later = SystemClock().begin(lambda: self.read(provider, info, query, span))
+        assert later.wait(PATIENCE), (
+            f"{ailment}: no answer within {PATIENCE:g} s, and nobody waits without end"
+        )
+        try:
+            return later.answer()
+        except Exception as error:  # noqa: BLE001 - the test says which it may be
+            return error
 
     def _sample(self, provider: MetricProvider, info: MetricProviderInfo, query: Query) -> Counters:
         if info.history:

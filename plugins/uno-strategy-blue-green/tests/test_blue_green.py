@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from uno_core import Probe, Status
+from uno_core import Bounds, Figures, Probe, Slot, Status
+from uno_core.builtin import ThresholdJudge, ThresholdOptions
 from uno_core.simulation.platform import Rules
-from uno_core.simulation.stage import Stage
+from uno_core.simulation.stage import FiguresNow, Stage
 from uno_core.testing import PluginContract, StrategyContract
 from uno_strategy_blue_green.options import BlueGreenOptions
 from uno_strategy_blue_green.strategy import BlueGreen
@@ -71,3 +72,38 @@ def test_an_unhealthy_idle_slot_gets_no_traffic():
 def test_bad_options_are_refused(bad):
     with pytest.raises(ValueError, match="expected"):
         BlueGreenOptions(**bad)
+
+
+def previewed(rate, **options):
+    stage = Stage(judge=ThresholdJudge(ThresholdOptions(), None))
+    stage.provider = FiguresNow(stage.clock)
+    stage.provider.rates = {Slot.GREEN: rate, Slot.BLUE: Figures(requests=100.0)}
+    stage.live("v1")
+    bounds = {"error_rate": Bounds(max=0.01)}
+    chosen = BlueGreenOptions(preview_for=60.0, preview_threshold=bounds, **options)
+    return stage, stage.deploy(BlueGreen(), "v2", chosen)
+
+
+def test_what_is_bad_in_the_preview_never_gets_traffic():
+    stage, outcome = previewed(Figures(requests=10.0, errors=5.0))
+    assert outcome.status is Status.ROLLED_BACK
+    assert all(split[Slot.GREEN] == 0 for _, split in stage.platform.router.writes)
+
+
+def test_a_preview_that_nobody_asks_anything_ends_without_a_switch():
+    stage, outcome = previewed(None)
+    assert outcome.status is Status.ROLLED_BACK
+    assert "no evidence" in outcome.message
+    assert all(split[Slot.GREEN] == 0 for _, split in stage.platform.router.writes)
+
+
+def test_a_good_preview_is_switched_to():
+    stage, outcome = previewed(Figures(requests=10.0))
+    assert outcome.status is Status.SUCCESSFUL
+    switched = next(at for at, split in stage.platform.router.writes if split[Slot.GREEN] == 100)
+    assert switched >= 60
+
+
+def test_bounds_of_a_preview_need_its_time():
+    with pytest.raises(ValueError, match="expected preview_for beside it"):
+        BlueGreenOptions(preview_threshold={"error_rate": Bounds(max=0.01)})

@@ -26,6 +26,15 @@ class BlueGreenOptions:
     ready_timeout: float = option(
         default=600.0, gt=0, unit="s", help="how long the new instances have to become ready"
     )
+    preview_for: float = option(
+        default=0.0,
+        ge=0,
+        unit="s",
+        help="how long the idle slot is watched before the switch, while testers or a hook ask it",
+    )
+    preview_threshold: Mapping[str, Bounds] | None = option(
+        default=None, help="bounds that the metrics must keep before the switch; needs preview_for"
+    )
     verify_for: float = option(
         default=30.0, ge=0, unit="s", help="how long the new release is watched after the switch"
     )
@@ -41,3 +50,7 @@ class BlueGreenOptions:
     keep_old_for: float = option(
         default=600.0, ge=0, unit="s", help="how long the old release stands ready for an immediate way back"
     )
+
+    def __attrs_post_init__(self) -> None:
+        if self.preview_threshold and not self.preview_for:
+            raise ValueError("preview_threshold: expected preview_for beside it, the time to look")

@@ -30,6 +30,11 @@ class BlueGreen(DeploymentStrategy[BlueGreenOptions]):
             context.deploy(target, context.release, context.initial.size, deadline=o.ready_timeout)
         with context.step(f"check the health of {target}"):
             context.require_health(target, url=o.health_check_url, timeout=o.health_check_timeout)
+        if o.preview_for:
+            with context.step(f"preview {target} before it has traffic"):
+                context.wait(
+                    o.preview_for, slot=target, thresholds=o.preview_threshold, url=o.health_check_url
+                )
         with context.step(f"switch all traffic to {target}"):
             context.set_traffic(whole(target), timeout=o.switch_timeout)
         with context.step(f"verify {target} under traffic"):

@@ -138,3 +138,15 @@ def test_warm_up_comes_before_evidence():
 def test_bad_options_are_refused(bad):
     with pytest.raises(ValueError, match="expected"):
         CanaryOptions(**bad)
+
+
+def test_a_hold_back_is_one_more_step_with_something_to_compare_with():
+    stage, outcome = deploy(hold_back=5.0, increments=(50.0, 97.0))
+    assert outcome.status is Status.SUCCESSFUL
+    assert shares(stage) == [10, 50, 95, 100]
+
+
+@pytest.mark.parametrize("held", [90.0, 95.0])
+def test_a_hold_back_that_leaves_nothing_to_begin_with_is_refused(held):
+    with pytest.raises(ValueError, match="hold_back = 9"):
+        CanaryOptions(hold_back=held)

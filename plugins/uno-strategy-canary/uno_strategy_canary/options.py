@@ -42,6 +42,14 @@ class CanaryOptions:
         unit="%",
         help="with step: the greatest share before promotion, never exceeded",
     )
+    hold_back: float | None = option(
+        default=None,
+        gt=0,
+        lt=100,
+        unit="%",
+        help="share that the old release keeps in one more step before 100, so that there is something to"
+        " compare the last step with",
+    )
     gates: tuple[float, ...] = option(
         default=(), gt=0, le=100, unit="%", help="shares before which a person has to promote"
     )
@@ -77,6 +85,11 @@ class CanaryOptions:
             raise ValueError("step and increments: expected one of them, not both")
         if self.max is not None and self.max < self.initial_percentage:
             raise ValueError(f"max = {self.max:g}: expected at least initial_percentage")
+        if self.hold_back is not None and 100.0 - self.hold_back <= self.initial_percentage:
+            raise ValueError(
+                f"hold_back = {self.hold_back:g}: expected less than {100 - self.initial_percentage:g},"
+                " since the canary begins with initial_percentage"
+            )
         for before, after in pairwise(self.shares):
             if after <= before:
                 raise ValueError(
@@ -99,4 +112,7 @@ class CanaryOptions:
             cap = self.max if self.max is not None else 100.0
             while shares[-1] < cap:
                 shares.append(min(cap, shares[-1] + self.step))
+        if self.hold_back is not None:
+            held = 100.0 - self.hold_back
+            shares = [share for share in shares if share < held] + [held]
         return shares if shares[-1] == 100.0 else [*shares, 100.0]
