@@ -104,6 +104,10 @@ class MemoryCountersContract(MetricProviderContract):
         )
 
     @pytest.fixture
+    def ailing(self):
+        return self.provider_class
+
+    @pytest.fixture
     def traffic(self, provider):
         def traffic():
             provider.requests += 10

@@ -18,6 +18,7 @@ from uno_core import (
     RouterState,
     Slot,
     SlotState,
+    UnoError,
     Unsupported,
     Verdict,
     WorkloadState,
@@ -194,11 +195,12 @@ class MemoryCheck:
 
 
 class MemoryCounters:
-    """Counts as they stand now."""
+    """Counts as they stand now. ailment: how the source answers badly, if it does."""
 
-    def __init__(self):
+    def __init__(self, ailment=""):
         self.requests = 100.0
         self.started = 1
+        self.ailment = ailment
 
     def figures(self):
         return Figures(
@@ -214,7 +216,14 @@ class MemoryCounters:
     def nobody(self):
         return NoData("nobody of that name")
 
+    def ailing(self):
+        if self.ailment in ("refused", "error", "slow"):
+            raise UnoError("the source does not answer", found=self.ailment)
+        return NoData(f"the source answers nothing of use: {self.ailment}")
+
     def sample(self, query):
+        if self.ailment:
+            return self.ailing()
         if query.application != "shop":
             return self.nobody()
         return Counters(at=self.at(), series=self.series(), figures=self.figures())
@@ -230,6 +239,8 @@ class MemoryHistory(MemoryCounters):
         raise Unsupported("there is a history")
 
     def window(self, query, start, end):
+        if self.ailment:
+            return self.ailing()
         return self.figures() if query.application == "shop" else self.nobody()
 
 

@@ -242,9 +242,7 @@ class MetricProviderContract:
             pytest.skip("the fixture `ailing` is not given: nobody makes a source that is not well")
         provider = ailing(ailment)
         later = SystemClock().begin(lambda: self.read(provider, info, query, span))
-        assert later.wait(PATIENCE), (
-            f"{ailment}: no answer within {PATIENCE:g} s, and nobody waits without end"
-        )
+        assert later.wait(PATIENCE), f"{ailment}: no answer within {PATIENCE:g} s: it waits without end"
         try:
             return later.answer()
         except Exception as error:  # noqa: BLE001 - the test says which it may be

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from tests.testing import doubles
 from tests.testing.broken.table import check, counters, history, judge
-from uno_core import Bounds, Counters, Figures, Finding, Probe, Verdict
+from uno_core import Bounds, Counters, Figures, Finding, NoData, Probe, Verdict
 
 
 @check("test_what_is_healthy_passes", "nobody is good enough")
@@ -158,6 +158,30 @@ class ARateIsToldAndNoCount(doubles.MemoryCounters):
 class WhatWasReadOnceIsKept(doubles.MemoryCounters):
     def figures(self):
         return Figures(requests=100.0)
+
+
+@history("test_a_bad_answer_never_becomes_figures", "what is no number counts as zero")
+class WhatIsNoNumberCountsAsZero(doubles.MemoryHistory):
+    def ailing(self):
+        return Figures(requests=100.0) if self.ailment == "nan" else super().ailing()
+
+
+@counters("test_a_bad_answer_never_becomes_figures", "who does not answer had nothing to tell")
+class WhoDoesNotAnswerHadNothingToTell(doubles.MemoryCounters):
+    def ailing(self):
+        return Counters(at=self.at(), series=self.series(), figures=Figures())
+
+
+@counters("test_a_bad_answer_is_told_in_words", "no reason is given")
+class NoReasonIsGivenForSilence(doubles.MemoryCounters):
+    def ailing(self):
+        return NoData("")
+
+
+@history("test_a_bad_answer_is_told_in_words", "the client's own exception gets out")
+class TheClientsOwnExceptionGetsOut(doubles.MemoryHistory):
+    def ailing(self):
+        raise ConnectionRefusedError(111, "Connection refused")
 
 
 @judge("test_what_is_good_passes", "it never passes anything")
