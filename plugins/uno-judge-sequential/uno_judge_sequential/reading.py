@@ -1,0 +1,180 @@
+"""The table of windows, read one by one: every test moved on by each, and what they come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from attrs import define, field
+
+from uno_core import Figures, Window
+from uno_judge_sequential.betting import FloorTest, RatioTest, combine
+from uno_judge_sequential.dispersion import Dispersion, history_dispersion
+from uno_judge_sequential.latency import Latency
+from uno_judge_sequential.options import SequentialOptions
+
+ERRORS, TRIP, LATENCY = "errors", "broken", "latency"
+WEIGHTS: Mapping[str, float] = {ERRORS: 0.5, TRIP: 0.1, LATENCY: 0.4}
+"""How much is bet on each test, fixed before anything is seen."""
+
+TRIP_REQUESTS = 100.0
+"""Requests of the canary that the trip-wire is asked about at once."""
+
+TROUBLED = 0.1
+"""A stable slot with a greater rate of errors has trouble of its own: the trip-wire is not asked then."""
+
+
+@define
+class Counted:
+    """Bad answers and requests of one slot."""
+
+    bad: float = 0.0
+    requests: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """The share that was bad; 0 of nothing."""
+        return self.bad / self.requests if self.requests else 0.0
+
+    def add(self, figures: Figures) -> None:
+        self.bad += min(figures.errors, figures.requests)
+        self.requests += figures.requests
+
+
+@define
+class Reading:
+    """What was read so far. Windows have to come oldest first, the baseline before all others.
+
+    crossed: what was known when the evidence first reached its limit, for good; Ville's inequality is
+    about the greatest value, not the last. deaf: windows in a row in which only the stable slot was
+    asked. usable, comparable: windows that both slots had requests in, of those that could.
+    """
+
+    options: SequentialOptions
+    canary: Counted = field(factory=Counted)
+    stable: Counted = field(factory=Counted)
+    crossed: bool = False
+    usable: int = 0
+    comparable: int = 0
+    deaf: int = 0
+    log_e: float = 0.0
+    logs: dict[str, float] = field(factory=dict)
+    latency: Latency = field(init=False)
+    _baseline: list[Figures] = field(init=False, factory=list)
+    _pairs: list[Figures] = field(init=False, factory=list)
+    _begun: bool = field(init=False, default=False)
+    _ratio: RatioTest = field(init=False)
+    _floor: FloorTest | None = field(init=False)
+    _trip: FloorTest = field(init=False)
+    _dispersion: Dispersion = field(init=False, factory=Dispersion)
+    _phi0: float = field(init=False, default=1.0)
+    _held: Counted = field(init=False, factory=Counted)
+    _held_stable: Counted = field(init=False, factory=Counted)
+    _alone: bool = field(init=False, default=True)
+
+    def __attrs_post_init__(self) -> None:
+        clip = math.log(1 / (2 * self.options.alpha))
+        self._ratio = RatioTest(self.options.margin, clip=clip)
+        self._floor = FloorTest(self.options.floor) if self.options.floor else None
+        self._trip = FloorTest(self.options.broken)
+        self.latency = Latency(self.options.latency_margin, clip)
+
+    @property
+    def limit(self) -> float:
+        """The log of E at which the evidence is enough: ln(1/alpha)."""
+        return math.log(1 / self.options.alpha)
+
+    @property
+    def phi(self) -> float:
+        """The dispersion that is reckoned with."""
+        return self._dispersion.phi
+
+    def read(self, window: Window) -> None:
+        """One more window."""
+        if window.baseline:
+            if window.stable is not None:
+                self._baseline.append(window.stable)
+            return
+        if not self._begun:
+            self._begin()
+        stable = self._beside(window)
+        self._count(window, stable)
+        self._errors(window.candidate, stable)
+        self._broken(window.candidate, stable)
+        if self.options.latency:
+            self.latency.read(window.candidate, stable, self._baseline)
+        self._combine()
+
+    def _beside(self, window: Window) -> Figures | None:
+        """What the candidate is compared with.
+
+        Where all of the traffic was switched at once there never is a control at the same time: then
+        the last window before the switch stands for it, each once. It proves less: what changed for
+        everybody since looks like a fault of the release.
+        """
+        if window.share is None or window.share < 100:
+            self._alone = False
+        return self._pairs.pop() if self._alone and self._pairs else window.stable
+
+    def _begin(self) -> None:
+        """With the first window of the candidate: what the history says of the noise."""
+        history = [(min(f.errors, f.requests), f.requests) for f in self._baseline]
+        self._phi0 = history_dispersion(history)
+        self._dispersion = Dispersion(self._phi0)
+        self._pairs = list(self._baseline)
+        self._begun = True
+
+    def _count(self, window: Window, stable: Figures | None) -> None:
+        self.canary.add(window.candidate)
+        if stable is not None:
+            self.stable.add(stable)
+        there = stable is not None and stable.requests > 0
+        if (window.share or 0.0) < 100 or there:
+            self.comparable += 1
+            self.usable += there and window.candidate.requests > 0
+        self.deaf = self.deaf + 1 if there and not window.candidate.requests else 0
+
+    def _errors(self, candidate: Figures, stable: Figures | None) -> None:
+        x_c, n_c = min(candidate.errors, candidate.requests), candidate.requests
+        x_s, n_s = (min(stable.errors, stable.requests), stable.requests) if stable else (0.0, 0.0)
+        phi = self._dispersion.phi
+        log = self._ratio.update(x_c, n_c, x_s, n_s, phi)
+        if self._floor is not None:
+            log = min(log, self._floor.update(x_c, n_c, phi))
+        self.logs[ERRORS] = log
+        self._dispersion.update(x_c, n_c, x_s, n_s)
+
+    def _broken(self, candidate: Figures, stable: Figures | None) -> None:
+        """The trip-wire, asked about windows together until they hold enough requests.
+
+        Its logs are sums over answers, so that windows taken together say the same as one by one; only
+        the moment is put off, which depends on the requests and not on how they were answered.
+        """
+        self._held.add(candidate)
+        if stable is not None:
+            self._held_stable.add(stable)
+        self.logs.setdefault(TRIP, 0.0)
+        if self._held.requests < TRIP_REQUESTS:
+            return
+        if self._held_stable.rate <= TROUBLED:
+            self.logs[TRIP] = self._trip.update(self._held.bad, self._held.requests, self._phi0)
+        self._held, self._held_stable = Counted(), Counted()
+
+    def _combine(self) -> None:
+        if self.latency.fixed:
+            self.logs[LATENCY] = self.latency.log_e
+        # Who has no latencies bets their weight on the rest; known before any answer is looked at.
+        names = [name for name in WEIGHTS if name != LATENCY or self.latency.given]
+        total = sum(WEIGHTS[name] for name in names)
+        self.log_e = combine(
+            [self.logs.get(name, 0.0) for name in names], [WEIGHTS[name] / total for name in names]
+        )
+        bad = max(self.canary.bad, self.latency.slow if self.blamed() == [LATENCY] else 0.0)
+        if self.log_e >= self.limit and bad >= self.options.least_errors:
+            self.crossed = True
+
+    def blamed(self) -> Sequence[str]:
+        """The tests that reach the limit by themselves, weighted; the greatest where none does."""
+        weighted = {name: log + math.log(WEIGHTS[name]) for name, log in self.logs.items()}
+        over = [name for name, log in weighted.items() if log >= self.limit]
+        return over or [max(weighted, key=lambda name: weighted[name])] if weighted else []
