@@ -22,6 +22,7 @@ COMPONENTS = {
     "postgresql": lambda: (
         shutil.which("initdb") is not None or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     ),
+    "prometheus": lambda: shutil.which("prometheus") is not None,
     "supervisor": lambda: find_spec("supervisor") is not None,
     "wrk": lambda: shutil.which("wrk") is not None,
 }
