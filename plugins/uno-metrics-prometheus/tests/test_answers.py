@@ -249,7 +249,8 @@ FRESH = {**TARGET, "code": "500"}
           "process": [(TARGET, [(AT - 9, AT - 61)])], "x": [(FRESH, [(AT - 9, 2), (AT - 4, 3)])]}, 1),
         # Another target's past says nothing of this one.
         ({"code": [(FRESH, [(AT - 9, 2), (AT - 4, 3)])],
-          "up": [({**TARGET, "instance": "b:1"}, [(AT - 20, 1)])], "x": [(FRESH, [(AT - 9, 2), (AT - 4, 3)])]}, 1),
+          "up": [({**TARGET, "instance": "b:1"}, [(AT - 20, 1)])],
+          "x": [(FRESH, [(AT - 9, 2), (AT - 4, 3)])]}, 1),
     ],
 )  # fmt: skip
 def test_a_new_series_counts_from_zero_only_where_that_is_known(source, asking, blue, answers, errors):
