@@ -91,7 +91,7 @@ def test_the_command_line_is_looked_at_too(written):
 @pytest.mark.parametrize(
     ("more", "told", "remedy"),
     [
-        ("metrics: prometheus", "metric provider prometheus is not", "pip install uno-metrics-prometheus"),
+        ("metrics: datadog", "metric provider datadog is not", "pip install uno-metrics-datadog"),
         ("state: s3://acme/shop", "the state store s3:// is not", "pip install uno-state-s3"),
         ("notify: [pagerduty]", "the notifier pagerduty is not", "pip install uno-notify-pagerduty"),
         ("strategies: {shadow: {x: 1}}", "the strategy shadow is not", "pip install uno-strategy-shadow"),
