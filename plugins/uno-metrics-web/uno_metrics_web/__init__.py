@@ -1,0 +1,1 @@
+"""Metrics out of JSON over HTTP, found in it by JMESPath."""
