@@ -53,7 +53,9 @@ class SequentialJudge:
             self._begin()
             known = 0
         for window in windows[known:]:
-            self._reading.read(window)
+            # What failed stays as it was found: later windows would tell of other numbers.
+            if not self._reading.crossed:
+                self._reading.read(window)
             self._read.append(window)
         reading = self._reading
         verdict, why = self._verdict(reading)
@@ -71,10 +73,13 @@ class SequentialJudge:
             return Verdict.FAIL, f": {blame}"
         if reading.deaf >= DEAF:
             return Verdict.INCONCLUSIVE, f": no request reached the new release in {reading.deaf} windows"
-        if reading.canary.requests < least:
-            return Verdict.INCONCLUSIVE, f": {least:,.0f} requests of the new release are needed"
-        if not reading.comparable:
+        if reading.canary.requests and not reading.comparable:
             return Verdict.INCONCLUSIVE, ": there was nothing to compare with"
+        if reading.compared < least:
+            told = f"{least:,.0f} requests of the new release are needed"
+            if reading.canary.requests >= least:
+                told += f" beside some of the old one, {reading.compared:,.0f} were"
+            return Verdict.INCONCLUSIVE, f": {told}"
         if reading.usable < LEAST_USABLE * reading.comparable:
             told = f"{reading.usable} of {reading.comparable} windows have requests of both"
             return Verdict.INCONCLUSIVE, f": {told}, {LEAST_USABLE:.0%} are needed"
@@ -95,6 +100,8 @@ class SequentialJudge:
         if reading.blamed() == [LATENCY] and (worst := reading.latency.worst()):
             edge, slow, beside = worst
             said += f"; {slow:.1%} took more than {edge * 1000:g} ms, {beside:.1%} of the old release's"
+        if reading.latency.unshared:
+            said += "; latencies are not compared, the histograms have no edge in common"
         return f"{said}; evidence {_times(reading.log_e)} of {_times(reading.limit)}"
 
 

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from uno_core import Figures
 from uno_judge_sequential.betting import RatioTest, combine
-from uno_judge_sequential.dispersion import Dispersion
+from uno_judge_sequential.dispersion import Dispersion, history_dispersion
 
 TAILS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 """The shares of slow requests for which the nearest edge is taken."""
@@ -27,7 +27,7 @@ class Latency:
 
     The edges are chosen by what the stable slot did before, or else in its first windows, which are not
     judged then: chosen by what they are to judge, the test would flatter itself. given: the provider
-    has latencies at all.
+    has latencies at all. unshared: the last window's histograms had no edge of these in common.
     """
 
     margin: float
@@ -36,6 +36,7 @@ class Latency:
     tests: dict[float, tuple[RatioTest, Dispersion]] = field(init=False, factory=dict)
     logs: dict[float, float] = field(init=False, factory=dict)
     slow: float = field(init=False, default=0.0)
+    unshared: bool = field(init=False, default=False)
     _learnt: dict[float, float] = field(init=False, factory=dict)
     _chosen: bool = field(init=False, default=False)
     _tails: dict[float, list[float]] = field(init=False, factory=dict)
@@ -52,25 +53,25 @@ class Latency:
 
     def worst(self) -> tuple[float, float, float] | None:
         """The edge with the most evidence, and the slots' shares of slower requests: canary, stable."""
-        if not self.logs:
+        judged = [edge for edge, seen in self._tails.items() if any(seen)]
+        if not judged:
             return None
-        edge = max(self.logs, key=lambda one: self.logs[one])
+        edge = max(judged, key=lambda one: self.logs[one])
         x_c, n_c, x_s, n_s = self._tails[edge]
         return edge, x_c / n_c if n_c else 0.0, x_s / n_s if n_s else 0.0
 
     def read(self, candidate: Figures, stable: Figures | None, before: Sequence[Figures]) -> None:
         """One window of both slots; `before` is what the stable slot did alone."""
-        self.given = self.given or bool(candidate.latency)
         if stable is None or not stable.latency:
             return
         if not self._chosen:
             for figures in before if not self._learnt else ():
                 self._learn(figures)
-            if self._choose():
+            if self._choose(before):
                 self._judge(candidate, stable)
                 return
             self._learn(stable)
-            self._choose()
+            self._choose(before)
             return
         self._judge(candidate, stable)
 
@@ -78,7 +79,7 @@ class Latency:
         for edge, count in figures.latency.items():
             self._learnt[edge] = self._learnt.get(edge, 0.0) + count
 
-    def _choose(self) -> bool:
+    def _choose(self, before: Sequence[Figures]) -> bool:
         total = math.fsum(self._learnt.values())
         if total < LEARNT_FROM:
             return False
@@ -88,13 +89,17 @@ class Latency:
         for wanted in TAILS if usable else ():
             edge = min(usable, key=lambda one: abs(math.log(usable[one] / wanted)))
             if edge not in self.tests:
-                self.tests[edge] = (RatioTest(self.margin, clip=self.clip), Dispersion())
+                phi0 = history_dispersion([(slower(f.latency, edge), total_of(f.latency)) for f in before])
+                self.tests[edge] = (RatioTest(self.margin, clip=self.clip), Dispersion(phi0))
                 self.logs[edge], self._tails[edge] = 0.0, [0.0] * 4
         return True
 
     def _judge(self, candidate: Figures, stable: Figures) -> None:
-        n_c, n_s = math.fsum(candidate.latency.values()), math.fsum(stable.latency.values())
-        for edge, (test, dispersion) in self.tests.items():
+        n_c, n_s = total_of(candidate.latency), total_of(stable.latency)
+        shared = [edge for edge in self.tests if all(parted_at(f.latency, edge) for f in (candidate, stable))]
+        self.unshared = bool(n_c and self.tests) and not shared
+        for edge in shared:
+            test, dispersion = self.tests[edge]
             x_c, x_s = min(slower(candidate.latency, edge), n_c), min(slower(stable.latency, edge), n_s)
             self.logs[edge] = test.update(x_c, n_c, x_s, n_s, dispersion.phi)
             dispersion.update(x_c, n_c, x_s, n_s)
@@ -107,3 +112,17 @@ class Latency:
 def slower(latency: Mapping[float, float], edge: float) -> float:
     """The requests that took longer than the edge."""
     return math.fsum(count for upper, count in latency.items() if upper > edge)
+
+
+def total_of(latency: Mapping[float, float]) -> float:
+    """All requests of a histogram."""
+    return math.fsum(latency.values())
+
+
+def parted_at(latency: Mapping[float, float], edge: float) -> bool:
+    """Whether it can be told what took longer than the edge: no bucket with requests lies across it.
+
+    Releases may have buckets of their own; what lies across would look slow in one slot only.
+    """
+    across = min((upper for upper in latency if upper > edge), default=None)
+    return edge in latency or across is None or not latency[across]

@@ -24,6 +24,10 @@ TROUBLED = 0.1
 """A stable slot with a greater rate of errors has trouble of its own: the trip-wire is not asked then."""
 
 
+EXPECTED = 5.0
+"""Requests that a slot was to have by its share, below which it is chance where none came (1 in 150)."""
+
+
 @define
 class Counted:
     """Bad answers and requests of one slot."""
@@ -47,7 +51,9 @@ class Reading:
 
     crossed: what was known when the evidence first reached its limit, for good; Ville's inequality is
     about the greatest value, not the last. deaf: windows in a row in which only the stable slot was
-    asked. usable, comparable: windows that both slots had requests in, of those that could.
+    asked, though more than chance keeps away was to come to the candidate. usable, comparable: windows
+    that both slots had requests in, of those that were to have them. compared: the candidate's requests
+    in those.
     """
 
     options: SequentialOptions
@@ -56,13 +62,16 @@ class Reading:
     crossed: bool = False
     usable: int = 0
     comparable: int = 0
-    deaf: int = 0
+    compared: float = 0.0
     log_e: float = 0.0
     logs: dict[str, float] = field(factory=dict)
     latency: Latency = field(init=False)
     _baseline: list[Figures] = field(init=False, factory=list)
     _pairs: list[Figures] = field(init=False, factory=list)
     _begun: bool = field(init=False, default=False)
+    _asked: bool = field(init=False, default=False)
+    _deaf: int = field(init=False, default=0)
+    _missed: float = field(init=False, default=0.0)
     _ratio: RatioTest = field(init=False)
     _floor: FloorTest | None = field(init=False)
     _trip: FloorTest = field(init=False)
@@ -89,19 +98,26 @@ class Reading:
         """The dispersion that is reckoned with."""
         return self._dispersion.phi
 
+    @property
+    def deaf(self) -> int:
+        """Windows in a row without a request of the candidate, where that is no chance."""
+        return self._deaf if self._missed >= EXPECTED else 0
+
     def read(self, window: Window) -> None:
         """One more window."""
         if window.baseline:
             if window.stable is not None:
                 self._baseline.append(window.stable)
             return
+        if window.share == 0:
+            return  # Nobody was routed to it: a preview's requests are no sample of the users'.
         if not self._begun:
             self._begin()
         stable = self._beside(window)
         self._count(window, stable)
         self._errors(window.candidate, stable)
         self._broken(window.candidate, stable)
-        if self.options.latency:
+        if self._with_latency(window.candidate, stable):
             self.latency.read(window.candidate, stable, self._baseline)
         self._combine()
 
@@ -112,9 +128,10 @@ class Reading:
         the last window before the switch stands for it, each once. It proves less: what changed for
         everybody since looks like a fault of the release.
         """
-        if window.share is None or window.share < 100:
+        there = window.stable is not None and window.stable.requests > 0
+        if there if window.share is None else window.share < 100:
             self._alone = False
-        return self._pairs.pop() if self._alone and self._pairs else window.stable
+        return self._pairs.pop() if self._alone and self._pairs and not there else window.stable
 
     def _begin(self) -> None:
         """With the first window of the candidate: what the history says of the noise."""
@@ -128,11 +145,32 @@ class Reading:
         self.canary.add(window.candidate)
         if stable is not None:
             self.stable.add(stable)
-        there = stable is not None and stable.requests > 0
-        if (window.share or 0.0) < 100 or there:
+        mine, other = window.candidate.requests, stable.requests if stable is not None else 0.0
+        if mine and other:
             self.comparable += 1
-            self.usable += there and window.candidate.requests > 0
-        self.deaf = self.deaf + 1 if there and not window.candidate.requests else 0
+            self.usable += 1
+            self.compared += mine
+        elif other:
+            missed = _owed(other, window.share)
+            self.comparable += missed >= EXPECTED
+            self._deaf, self._missed = self._deaf + 1, self._missed + missed
+        elif mine and (window.share is None or window.share < 100):
+            missed = math.inf if window.share is None else _owed(mine, 100 - window.share)
+            self.comparable += stable is None or missed >= EXPECTED
+        if mine:
+            self._deaf, self._missed = 0, 0.0
+
+    def _with_latency(self, candidate: Figures, stable: Figures | None) -> bool:
+        """Whether latency is a test, and so has its weight: decided once, before any answer is judged.
+
+        Weights that changed on the way would make E grow by itself.
+        """
+        both = [candidate, *([stable] if stable is not None else [])]
+        if not self._asked and any(figures.requests for figures in both):
+            self._asked = True
+            given = any(figures.latency for figures in (*both, *self._baseline))
+            self.latency.given = self.options.latency and given
+        return self.latency.given
 
     def _errors(self, candidate: Figures, stable: Figures | None) -> None:
         x_c, n_c = min(candidate.errors, candidate.requests), candidate.requests
@@ -163,7 +201,7 @@ class Reading:
     def _combine(self) -> None:
         if self.latency.fixed:
             self.logs[LATENCY] = self.latency.log_e
-        # Who has no latencies bets their weight on the rest; known before any answer is looked at.
+        # Who has no latencies bets their weight on the rest.
         names = [name for name in WEIGHTS if name != LATENCY or self.latency.given]
         total = sum(WEIGHTS[name] for name in names)
         self.log_e = combine(
@@ -178,3 +216,8 @@ class Reading:
         weighted = {name: log + math.log(WEIGHTS[name]) for name, log in self.logs.items()}
         over = [name for name, log in weighted.items() if log >= self.limit]
         return over or [max(weighted, key=lambda name: weighted[name])] if weighted else []
+
+
+def _owed(requests: float, share: float | None) -> float:
+    """What a slot with this share was to have, beside so many of the other one; without end where unknown."""
+    return requests * share / (100 - share) if share is not None and share < 100 else math.inf
