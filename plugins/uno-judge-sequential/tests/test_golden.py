@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from uno_judge_sequential import FloorTest, RatioTest, combine
 
 CLIP = 3.912023005428146

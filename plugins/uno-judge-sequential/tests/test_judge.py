@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
-from uno_judge_sequential.judge import SequentialJudge
-from uno_judge_sequential.options import SequentialOptions
 
 from uno_core import Bounds, Figures, Slot, Verdict, Window
 from uno_core.testing import JudgeContract, PluginContract
+from uno_judge_sequential.judge import SequentialJudge
+from uno_judge_sequential.options import SequentialOptions
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED = {"sequential": Bounds()}

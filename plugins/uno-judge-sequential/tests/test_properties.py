@@ -9,6 +9,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from uno_judge_sequential import Dispersion, FloorTest, RatioTest, combine, history_dispersion
 
 CLIP = math.log(50)
