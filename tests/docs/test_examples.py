@@ -25,7 +25,7 @@ def registry():
 
 
 # Described before they are published: `uno validate` says that they are not installed, and nothing else.
-COMING = {"kubernetes", "aws-alb", "prometheus", "cloudwatch", "platform", "s3://"}
+COMING = {"kubernetes", "aws-alb", "cloudwatch", "platform", "s3://"}
 
 
 def test_every_configuration_can_be_used(yaml_example, registry):
