@@ -163,10 +163,11 @@ class Targeting(Assembly):
 
     def warnings(self, target: Target) -> Iterator[str]:
         """What a person should know before this is deployed, though nothing forbids it."""
-        if not any(thresholds(target.options)):
-            yield "no metric is looked at: waits are timed, and only health is watched"
-        elif compared := self.gathering.compared():
+        compared = self.gathering.compared()
+        if compared:
             yield compared
+        elif not any(thresholds(target.options)):
+            yield "no metric is looked at: waits are timed, and only health is watched"
         if self.config.health is None and not list(urls(target.options)):
             yield "no health check is configured: an instance counts as healthy when it is ready"
         if target.choice.info.outage:

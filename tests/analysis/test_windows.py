@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from evidence import BAD, GOOD, NOTHING, Answering, Watching, metric, source
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +29,7 @@ class Counting:
     errors: float = 0.0
     silent: frozenset[Slot] = frozenset()
     series: str = "one"
+    values: Mapping[str, float] = field(factory=dict)
     fails: BaseException | None = None
 
     def sample(self, query: Query) -> Counters | NoData:
@@ -37,7 +38,7 @@ class Counting:
         if query.slot in self.silent:
             return NoData("nothing runs there")
         seconds = self.clock.monotonic()
-        figures = Figures(requests=self.rate * seconds, errors=self.errors * seconds)
+        figures = Figures(requests=self.rate * seconds, errors=self.errors * seconds, values=self.values)
         return Counters(at=self.clock.now(), series=self.series, figures=figures)
 
 
@@ -160,6 +161,42 @@ def test_failures_of_before_a_crash_count_on():
     evidence = Evidence([other], [metric(other, failure_limit=2, interval=5.0)], clock)
     evidence.recall(watched.evidence.memo(), same=True)
     assert Watching(clock, evidence).look().verdict is Verdict.FAIL
+
+
+def test_readings_of_now_need_no_sample_of_before_and_use_up_no_skip():
+    clock = VirtualClock()
+    counting = Counting(clock, values={"cpu": 0.5})
+    one = source(clock, counting, history=False, share=10.0)
+    judge = Listening()
+    made = [
+        metric(one, name="cpu", max=1.0),
+        Metric(name="compared", bounds=Bounds(), source=one, judge=judge, compares=True),
+    ]
+    watched = Watching(clock, Evidence([one], made, clock))
+    assert watched.evidence.look().findings[0].verdict is Verdict.PASS
+    watched.look(2)
+    kept = kept_windows(watched.evidence.memo())["played"]
+    assert [seen.skipped for seen in kept if seen.window.candidate.requests] == [True, False]
+
+
+def test_a_bound_that_compares_holds_all_of_the_traffic_against_the_steps_before():
+    """At 100 % the old release has no traffic any more: what it did until then is what there is."""
+    ratio = {"max": 1.5, "compare": "ratio", "name": "error_rate"}
+
+    def step(clock, provider, share, memo):
+        one = source(clock, provider, stable=Slot.BLUE, share=share)
+        evidence = Evidence([one], [metric(one, **ratio)], clock)
+        evidence.recall(memo, same=False)
+        return Watching(clock, evidence)
+
+    clock = VirtualClock()
+    stable = Figures(requests=1000.0, errors=10.0)
+    first = step(clock, Answering([Figures(requests=1000.0, errors=12.0)], stable=[stable]), 50.0, None)
+    assert first.look(3).verdict is Verdict.PASS
+    for errors, verdict in ((12.0, Verdict.PASS), (20.0, Verdict.FAIL)):
+        answers = Answering([Figures(requests=1000.0, errors=errors)], stable=[NOTHING])
+        last = step(clock, answers, 100.0, first.evidence.memo())
+        assert last.look(3).verdict is verdict
 
 
 # Before the switch

@@ -41,7 +41,7 @@ def canary(shop, version, first, interval, *more, code):
     bad = [a for a in mine if a.bad]
     seconds = mine[-1].at - (bad[0] if bad else mine[0]).at
     print(
-        f"{version}: {len(mine)} answers, {len(bad)} bad, {seconds:.1f} s from the first bad to the last answer"
+        f"{version}: {len(mine)} answers, {len(bad)} bad, {seconds:.1f} s from its first bad answer to its last"
     )
     assert not [a for a in load.answers if a.status == 0], "no request may be lost"
     return ended.document["message"]

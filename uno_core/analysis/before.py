@@ -16,6 +16,9 @@ from uno_core.model import Slot
 PATIENCE = 1.0
 """Seconds that a switch waits for what only would be good to know."""
 
+LEAST = 1.0
+"""Seconds below which what was seen says nothing."""
+
 MOST = 60
 """Windows that the time before a switch is parted into, at the most."""
 
@@ -51,9 +54,9 @@ class Before:
             return ()
         seen = sound(difference(before, after))
         seconds = (self.clock.now() - self._begun).total_seconds()
-        if seen.counts or seconds < self.step:
+        if seen.counts or seconds < LEAST:
             return ()
-        parts = min(MOST, int(seconds // self.step))
+        parts = max(1, min(MOST, int(seconds // self.step)))
         length, share = (self.clock.now() - self._begun) / parts, parted(seen.figures, parts)
         starts = [self._begun + n * length for n in range(parts)]
         return [baseline(start, start + length, candidate, share) for start in starts]

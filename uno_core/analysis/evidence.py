@@ -35,7 +35,7 @@ class Evidence:
     def __init__(self, sources: Sequence[Source], metrics: Sequence[Metric], clock: Clock) -> None:
         self._sources = sources
         self._clock = clock
-        self._begun = clock.now()
+        self._begun = min((source.watcher.since for source in sources), default=clock.now())
         self._measurings = [Measuring(metric, self._begun) for metric in metrics]
 
     @property
@@ -126,7 +126,9 @@ class Evidence:
                 continue
             if news is News.ERROR:
                 measuring.failed()
-            elif news is not News.BEGUN and measuring.due(now):
+            elif news is News.BEGUN and not source.read(measuring.metric.name):
+                continue
+            elif measuring.due(now):
                 measuring.measure(now, news)
 
     def _share(self, source: Source) -> Finding | None:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from attrs import define, evolve, field, frozen
 
 from uno_core.analysis.source import News, Source
+from uno_core.analysis.windows import baseline
 from uno_core.contracts.judge import Judge, Window
-from uno_core.model import Bounds, Finding, Json, Verdict
+from uno_core.model import Bounds, Compare, Finding, Json, Verdict
 from uno_core.rules import protects
 
 SILENCE = 60.0
@@ -74,7 +75,7 @@ class Measuring:
         bounds, name = self.metric.bounds, self.metric.name
         if why := self._unusable():
             self._take(Finding(verdict=Verdict.INCONCLUSIVE, metric=name, reason=why), now)
-        elif news is News.WINDOW:
+        elif news is not News.NOTHING:
             if (finding := self._judged()) is not None:
                 self._take(finding, now)
         elif bounds.interval or bounds.inconclusive_limit is not None:
@@ -169,7 +170,23 @@ class Measuring:
         start = self._from
         if self.metric.bounds.interval and self._measured is not None:
             start = max(start, self._measured)
-        return [w for w in windows if w.baseline or (w.start >= self.begun and w.end > start)]
+        mine = [
+            w
+            for w in windows
+            if w.start >= self.begun and not w.baseline and (w.end > start or w.start >= start)
+        ]
+        return [*self._before(), *mine]
+
+    def _before(self) -> Sequence[Window]:
+        """What the stable slot did before this wait, for bounds that compare: at 100 % it does no more."""
+        if self.metric.bounds.compare is Compare.VALUE:
+            return ()
+        earlier = [w for w in self.metric.source.windows if w.baseline or w.start < self.begun]
+        return [
+            baseline(w.start, w.end, w.slot, w.stable)
+            for w in earlier
+            if w.stable is not None and (w.stable.requests or w.stable.values)
+        ]
 
     def _take(self, finding: Finding, now: datetime) -> None:
         if self.ended in (Verdict.ERROR, Verdict.INCONCLUSIVE):

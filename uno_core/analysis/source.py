@@ -55,7 +55,7 @@ class News(Enum):
     WINDOW = auto()
     NOTHING = auto()
     BEGUN = auto()
-    """Only a window was begun, or left out: that says nothing of the provider."""
+    """What is counted was only begun, or is left out: there may be readings of now, and nothing else."""
     ERROR = auto()
 
 
@@ -139,6 +139,10 @@ class Source:
             self._keep(window)
         return self._took(looked)
 
+    def read(self, metric: str) -> bool:
+        """Whether the newest window has a reading of the metric."""
+        return bool(self.windows) and metric in self.windows[-1].candidate.values
+
     def note(self, windows: Sequence[Window]) -> None:
         """Keep what the stable slot did before the candidate had traffic."""
         for window in windows:
@@ -168,8 +172,12 @@ class Source:
 
     def _took(self, looked: Looked) -> News:
         self.nothing, self.unusable = looked.nothing, looked.unusable
+        if looked.begun:
+            if looked.window is not None:
+                self._keep(looked.window)
+            return News.BEGUN
         if looked.window is None:
-            return News.BEGUN if looked.begun else News.NOTHING
+            return News.NOTHING
         window, values = looked.window, looked.window.candidate.values
         if not self.changed:
             self._keep(window)
@@ -177,11 +185,10 @@ class Source:
         # Requests of before the change end in it, and caches are cold. Readings of now are not meant.
         self.changed = False
         self._keep(evolve(window, candidate=evolve(window.candidate, values={})), skipped=True)
-        if not values:
-            self.nothing = "the first window after a change of the split counts for nothing"
-            return News.BEGUN
-        self._keep(evolve(window, candidate=Figures(values=values), stable=_values_of(window.stable)))
-        return News.WINDOW
+        self.nothing = "the first window after a change of the split counts for nothing"
+        if values:
+            self._keep(evolve(window, candidate=Figures(values=values), stable=_values_of(window.stable)))
+        return News.BEGUN
 
     def _keep(self, window: Window, *, skipped: bool = False) -> None:
         (self.skipped if skipped else self.windows).append(window)

@@ -79,7 +79,7 @@ def sound(figures: Figures) -> Sound:
 class Looked:
     """One look: the window, or why there is none. unusable: metrics that were no numbers, in words.
 
-    begun: there is none because it was only begun.
+    begun: what is counted was only begun to be, so that there is none, or one with readings of now alone.
     """
 
     window: Window | None = None
@@ -115,6 +115,7 @@ class Watcher:
         self.share = share
         self._since = since
         self._samples: dict[Slot, Counters] = {}
+        self._begun = False
 
     @property
     def since(self) -> datetime:
@@ -129,6 +130,7 @@ class Watcher:
             if found is BEGINS:
                 self._since = end
             return Looked(nothing=found.reason, begun=found is BEGINS)
+        begun, self._begun = self._begun, False
         self._since = end
         candidate, stable = sound(found), sound(beside) if isinstance(beside, Figures) else None
         unusable = {**dict.fromkeys(("requests", "error_rate"), candidate.counts), **candidate.values}
@@ -143,7 +145,7 @@ class Watcher:
             stable=stable.figures if stable and not stable.counts and not candidate.counts else None,
             share=self.share,
         )
-        return Looked(window=window, unusable=unusable)
+        return Looked(window=window, unusable=unusable, begun=begun)
 
     def before(self, windows: int, seconds: float) -> Sequence[Window]:
         """What the stable slot did in so many windows before now; empty where nobody kept that."""
@@ -184,7 +186,10 @@ class Watcher:
         if before:
             return difference(before, now)
         # Values are readings of now; only what is counted needs a sample of before.
-        return Figures(values=now.figures.values) if now.figures.values else BEGINS
+        if not now.figures.values:
+            return BEGINS
+        self._begun = self._begun or slot is self._slot
+        return Figures(values=now.figures.values)
 
 
 BEGINS = NoData("the first look begins the window")

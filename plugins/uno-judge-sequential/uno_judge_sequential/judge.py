@@ -95,8 +95,9 @@ class SequentialJudge:
     @staticmethod
     def _told(reading: Reading) -> str:
         mine, other = reading.canary, reading.stable
-        said = f"{mine.rate:.2%} of {mine.requests:,.0f} requests failed, "
-        said += f"{other.rate:.2%} of {other.requests:,.0f} of the old release"
+        said = f"{mine.rate:.2%} of {mine.requests:,.0f} requests failed"
+        if other.requests:
+            said += f", {other.rate:.2%} of {other.requests:,.0f} of the old release"
         if reading.blamed() == [LATENCY] and (worst := reading.latency.worst()):
             edge, slow, beside = worst
             said += f"; {slow:.1%} took more than {edge * 1000:g} ms, {beside:.1%} of the old release's"
