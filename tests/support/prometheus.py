@@ -131,13 +131,14 @@ def escaped(text):
 class Server:
     """One Prometheus; it can be killed and started again, and keeps what it has."""
 
-    def __init__(self, targets=(), web=""):
+    def __init__(self, targets=(), web="", path="/metrics"):
         self.folder = Path(tempfile.mkdtemp(prefix="uno-prometheus-"))
         self.port = free_port()
         self.scheme = "https" if web else "http"
         self.process = None
         jobs = "".join(
-            f"- {{job_name: job{number}, static_configs: [{{targets: ['{one.instance}']}}]}}\n"
+            f"- {{job_name: job{number}, metrics_path: {path},"
+            f" static_configs: [{{targets: ['{one.instance}']}}]}}\n"
             for number, one in enumerate(targets)
         )
         timing = "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
