@@ -193,6 +193,7 @@ class Assembly:
             before=self.gathering.before,
             policy=Policy(
                 evidence=settings.evidence_timeout,
+                asks=settings.on_no_evidence == "pause",
                 rollback=settings.rollback_timeout,
                 look_every=settings.look_every,
                 health_timeout=settings.health_timeout,

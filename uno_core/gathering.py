@@ -33,8 +33,11 @@ BY_BOUNDS = "threshold"
 BESIDE = "sequential"
 """The judge that compares, wherever it is installed and nothing else is said: silent with too little data."""
 
-BASELINE = 30
-"""Windows of the stable slot that are asked of a provider with a memory, from before the deployment."""
+BASELINE = 180
+"""Windows of the stable slot that are asked of a provider with a memory, from before the deployment.
+
+Three hours, at a minute each: with less, errors that come in bursts are taken for a regression more often.
+"""
 
 
 @frozen(kw_only=True)

@@ -12,6 +12,7 @@ from uno_core import (
     whole,
 )
 from uno_core.contracts.metrics import Figures
+from uno_core.effects.world import Policy
 from uno_core.engine.attention import Ears
 from uno_core.engine.embedded import Embedded
 from uno_core.journal.lock import this_process
@@ -163,3 +164,59 @@ def test_a_promotion_whose_driver_died_before_it_answered_opens_no_other_gate():
     assert play.resume().status is Status.ROLLED_BACK
     shares = [split.get(Slot.GREEN, 0.0) for _, split in play.stage.platform.router.writes]
     assert shares == [0.0, 10.0, 0.0]
+
+
+def silent_play():
+    """Nobody asks the canary anything, and where that is so a person is to be asked."""
+    play = Play(policy=Policy(evidence=60.0, asks=True))
+    play.rates.rates.pop(Slot.GREEN)
+    return play
+
+
+def test_where_there_is_no_evidence_a_person_may_be_asked():
+    play = silent_play()
+    play.stage.clock.later(3600, lambda: say(play, "promote"))
+    outcome = play.stage.engine().deploy(play.order())
+    assert outcome.status is Status.SUCCESSFUL
+    paused = play.stage.happened("paused")[0]
+    assert "no evidence within 60 s" in paused.data["reason"]
+    assert answers(play)["promote"] == "promoted"
+    assert play.stage.clock.monotonic() > 3600
+
+
+def test_a_promotion_of_all_gates_is_none_without_evidence():
+    play = silent_play()
+    play.stage.clock.later(5, lambda: say(play, "promote", full=True))
+    outcome = play.stage.engine().deploy(play.order())
+    assert outcome.status is Status.ROLLED_BACK
+    assert "nobody answered" in outcome.message
+
+
+def test_what_fails_while_a_person_is_asked_goes_back_at_once():
+    play = silent_play()
+
+    def spoil():
+        play.rates.rates[Slot.GREEN] = Figures(requests=100.0, errors=90.0)
+
+    play.stage.clock.later(600, spoil)
+    outcome = play.stage.engine().deploy(play.order())
+    assert outcome.status is Status.ROLLED_BACK
+    assert play.stage.clock.monotonic() < 700
+
+
+def test_a_driver_that_dies_while_a_person_is_asked_leaves_the_question():
+    play = silent_play()
+
+    def die(event):
+        if event.kind == "paused":
+            raise Crash
+
+    play.stage.react = die
+    with pytest.raises(Crash):
+        play.stage.engine().deploy(play.order())
+    play.stage.react = lambda _: None
+    play.stage.clock.sleep(1000)
+    play.stage.clock.later(2000, lambda: say(play, "promote"))
+    outcome = play.resume()
+    assert outcome.status is Status.SUCCESSFUL
+    assert len(play.stage.happened("paused")) == 2

@@ -20,8 +20,11 @@ from uno_core.contracts.services import Logger
 from uno_core.model import Json
 from uno_core.wire import from_json, to_json
 
-KEPT = 600
-"""Windows of a deployment that are kept beside the journal, for the next driver and for reports."""
+KEPT = 500
+"""Windows that are kept beside the journal, the newest ones, besides those from before the deployment."""
+
+LEAST_BEFORE = 60.0
+"""Seconds that a window from before the deployment lasts at least: many of them have to cover hours."""
 
 RETRY = 10.0
 """Seconds from a failed look to the next try, and after which one without an answer has failed."""
@@ -87,7 +90,8 @@ class Source:
     nothing: str = field(init=False, default="")
     unusable: Mapping[str, str] = field(init=False, factory=dict)
     _rows: list[Json] = field(init=False, factory=list)
-    _begun: Later[tuple[Sequence[Window], Looked]] | None = field(init=False, default=None)
+    _begun: Later[Looked] | None = field(init=False, default=None)
+    _history: Later[Sequence[Window]] | None = field(init=False, default=None)
     _asked: float | None = field(init=False, default=None)
     _patience: float = field(init=False, default=RETRY)
     _next: float = field(init=False, default=0.0)
@@ -97,6 +101,9 @@ class Source:
 
     def begin(self) -> None:
         """Begin a look, where it is time for one and none is under way."""
+        if self._history is None and self.before and not any(w.baseline for w in self.windows):
+            length = max(self.step, LEAST_BEFORE)
+            self._history = self.clock.begin(lambda: self.watcher.before(self.before, length))
         if self._begun is None and self.due_in() <= 0:
             self._begun = self.clock.begin(self._look)
             self._asked, self._patience = self.clock.monotonic(), RETRY
@@ -129,14 +136,13 @@ class Source:
             self._patience += RETRY
             return self._failed(f"no answer within {now - self._asked:.0f} s")
         begun, self._begun = self._begun, None
+        self._remember()
         try:
-            before, looked = begun.answer()
+            looked = begun.answer()
         except Exception as problem:  # noqa: BLE001 - a provider is a plugin: whatever it raises is ERROR
             self._next = self.clock.monotonic() + RETRY
             return self._failed(str(problem) or type(problem).__name__)
         self.errors, self.problem = 0, ""
-        for window in before:
-            self._keep(window)
         return self._took(looked)
 
     def read(self, metric: str) -> bool:
@@ -144,13 +150,24 @@ class Source:
         return bool(self.windows) and metric in self.windows[-1].candidate.values
 
     def note(self, windows: Sequence[Window]) -> None:
-        """Keep what the stable slot did before the candidate had traffic."""
-        for window in windows:
-            self._keep(window)
+        """Put what the stable slot did before the candidate had traffic in front of everything."""
+        self.windows[:0] = windows
+        self._rows[:0] = [{"window": to_json(window)} for window in windows]
+
+    def _remember(self) -> None:
+        """Take what was asked for from before, once it is there; nobody waits for it."""
+        if self._history is None or not self._history.wait(0.0):
+            return
+        history, self.before, self._history = self._history, 0, None
+        try:
+            self.note(history.answer())
+        except Exception as problem:  # noqa: BLE001 - a provider is a plugin, and this is no verdict
+            self.logger.warning("no history to compare with", provider=self.name, problem=str(problem))
 
     def memo(self) -> Json:
         """The windows so far, for the next driver: the newest of them, where there are very many."""
-        return self._rows[-KEPT:]
+        before = sum(window.baseline for window in self.windows)
+        return [*self._rows[:before], *self._rows[before:][-KEPT:]]
 
     def recall(self, rows: Sequence[Json]) -> None:
         """Begin with the windows of before: what was seen counts on."""
@@ -165,10 +182,8 @@ class Source:
         """The newest window of before that was not of the baseline, skipped or not."""
         return max((w for w in (*self.windows, *self.skipped) if not w.baseline), key=_end, default=None)
 
-    def _look(self) -> tuple[Sequence[Window], Looked]:
-        first = not self.windows and not self.skipped
-        before = self.watcher.before(self.before, self.step) if first else ()
-        return before, self.watcher.look(self.clock.now() - timedelta(seconds=self.lag))
+    def _look(self) -> Looked:
+        return self.watcher.look(self.clock.now() - timedelta(seconds=self.lag))
 
     def _took(self, looked: Looked) -> News:
         self.nothing, self.unusable = looked.nothing, looked.unusable

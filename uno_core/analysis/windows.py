@@ -113,7 +113,7 @@ class Watcher:
         self._slot = slot
         self._stable = stable
         self.share = share
-        self._since = since
+        self._since = self._first = since
         self._samples: dict[Slot, Counters] = {}
         self._begun = False
 
@@ -153,7 +153,7 @@ class Watcher:
             return ()
         found = []
         for number in range(windows, 0, -1):
-            start = self._since - timedelta(seconds=number * seconds)
+            start = self._first - timedelta(seconds=number * seconds)
             end = start + timedelta(seconds=seconds)
             figures = self._provider.window(self._queries[self._stable], start, end)
             if isinstance(figures, Figures) and not sound(figures).counts:

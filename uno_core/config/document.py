@@ -109,6 +109,11 @@ class Settings:
         gt=0,
         help="how long a watched wait goes on without evidence before rollback",
     )
+    on_no_evidence: str = option(
+        default="rollback",
+        choices=("rollback", "pause"),
+        help="what follows then: rollback, or hold the split until a person promotes or aborts",
+    )
     rollback_timeout: float = option(
         default=900.0, unit="s", gt=0, help="how long a rollback keeps trying before a person is called"
     )

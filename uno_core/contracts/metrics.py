@@ -61,7 +61,10 @@ class NoData:
 
 
 class MetricProvider(Protocol):
-    """Must read only. Raises Unsupported for the way of reading that it does not have."""
+    """Must read only. Raises Unsupported for the way of reading that it does not have.
+
+    It is asked from threads of the core, by two at once at the most: what is now, and what was before.
+    """
 
     def window(self, query: Query, start: datetime, end: datetime) -> Figures | NoData:
         """What happened in the window."""

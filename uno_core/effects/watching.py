@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from uno_core.analysis.verdicts import combine
 from uno_core.contracts.health import HealthCheck, Target
@@ -24,6 +24,9 @@ from uno_core.model import (
 )
 from uno_core.rules import protects
 from uno_core.wire import to_json
+
+A_DAY = 86400.0
+"""Seconds for which a person is waited for where there is no evidence."""
 
 
 def targets(world: World, slot: Slot, per_instance: bool) -> Sequence[Target]:
@@ -269,7 +272,10 @@ def wait(
         if analysis.verdict is Verdict.PASS or not _insists(insist):
             return analysis
         if watch.late >= limit:
-            raise Breach(no_evidence(analysis, limit))
+            if not world.policy.asks:
+                raise Breach(no_evidence(analysis, limit))
+            _ask(world, attention, tell, watch, no_evidence(analysis, limit), until)
+            return analysis
         if watch.late >= told:
             # A wait that is prolonged looks hung where nobody says why, and until when.
             told = watch.late + 60.0
@@ -277,6 +283,20 @@ def wait(
         pause = _until_due(world, watch, limit - watch.late)
         watch.late += pause
         attention.rest(world.clock, pause)
+
+
+def _ask(
+    world: World, attention: Attention, tell: Tell, watch: Watch, missing: Analysis, until: datetime
+) -> None:
+    """Hold the split until a person promotes without evidence, or aborts; nobody for a day is an abort."""
+    asked = until
+    until += timedelta(seconds=world.policy.evidence + A_DAY)
+    reason = missing.findings[-1].reason
+    tell("paused", {"reason": reason, "until": until.isoformat(), "on_timeout": OnTimeout.ROLLBACK.value})
+    decision = pause(
+        world, attention, tell, watch, reason=reason, until=until, on_timeout=OnTimeout.ROLLBACK, since=asked
+    )
+    tell("continued", {"by": decision.by})
 
 
 @protects("a watched wait ends with a verdict, not with the clock", otherwise=False)
@@ -303,14 +323,17 @@ def pause(
     reason: str,
     until: datetime,
     on_timeout: OnTimeout,
+    since: datetime | None = None,
 ) -> Decision:
     """A gate, watched where its slot has traffic already.
 
+    since: a promotion that was given before then, of all gates for instance, does not mean this one.
     Raises Aborted when it is refused, or nobody came and that means the way back; Breach on a FAIL.
     """
     late = 0.0
     while True:
-        if decision := attention.decision():
+        decision = attention.decision()
+        if decision is not None and (since is None or (decision.at is not None and decision.at >= since)):
             return decision
         attention.check()
         analysis = look(attention, tell, watch, until)

@@ -26,12 +26,14 @@ from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, S
 class Policy:
     """The limits that a deployment runs under, in seconds.
 
-    evidence: without evidence for this long a watched wait ends in a rollback. rollback: how long a
+    evidence: without evidence for this long a watched wait ends in a rollback, or, where it `asks`, holds
+    for a person. rollback: how long a
     rollback keeps trying. look_every: between two looks of a watched wait. health_failures: looks in
     a row at bad health that end a watched wait.
     """
 
     evidence: float = 1800.0
+    asks: bool = False
     rollback: float = 900.0
     look_every: float = 5.0
     health_timeout: float = 5.0
