@@ -274,7 +274,8 @@ def wait(
         if watch.late >= limit:
             if not world.policy.asks:
                 raise Breach(no_evidence(analysis, limit))
-            _ask(world, attention, tell, watch, no_evidence(analysis, limit), until)
+            missing = no_evidence(analysis, limit)
+            _ask(world, attention, tell, watch, missing=missing, asked=until)
             return analysis
         if watch.late >= told:
             # A wait that is prolonged looks hung where nobody says why, and until when.
@@ -286,16 +287,13 @@ def wait(
 
 
 def _ask(
-    world: World, attention: Attention, tell: Tell, watch: Watch, missing: Analysis, until: datetime
+    world: World, attention: Attention, tell: Tell, watch: Watch, *, missing: Analysis, asked: datetime
 ) -> None:
     """Hold the split until a person promotes without evidence, or aborts; nobody for a day is an abort."""
-    asked = until
-    until += timedelta(seconds=world.policy.evidence + A_DAY)
-    reason = missing.findings[-1].reason
-    tell("paused", {"reason": reason, "until": until.isoformat(), "on_timeout": OnTimeout.ROLLBACK.value})
-    decision = pause(
-        world, attention, tell, watch, reason=reason, until=until, on_timeout=OnTimeout.ROLLBACK, since=asked
-    )
+    until = asked + timedelta(seconds=world.policy.evidence + A_DAY)
+    reason, end = missing.findings[-1].reason, OnTimeout.ROLLBACK
+    tell("paused", {"reason": reason, "until": until.isoformat(), "on_timeout": end.value})
+    decision = pause(world, attention, tell, watch, reason=reason, until=until, on_timeout=end, since=asked)
     tell("continued", {"by": decision.by})
 
 
@@ -332,8 +330,7 @@ def pause(
     """
     late = 0.0
     while True:
-        decision = attention.decision()
-        if decision is not None and (since is None or (decision.at is not None and decision.at >= since)):
+        if decision := attention.decision(since):
             return decision
         attention.check()
         analysis = look(attention, tell, watch, until)

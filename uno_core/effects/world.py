@@ -82,8 +82,8 @@ class Attention(Protocol):
     def promoted(self) -> None:
         """Success is recorded: from now on a word only shortens what is left to wait for."""
 
-    def decision(self) -> Decision | None:
-        """A promotion, where one was asked for; taken once."""
+    def decision(self, since: datetime | None = None) -> Decision | None:
+        """A promotion, where one was asked for, and not before `since`; taken once."""
 
     def recorded(self) -> None:
         """What was decided stands in the journal."""

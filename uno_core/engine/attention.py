@@ -167,14 +167,22 @@ class Ears:
     def _until(signal: Signal) -> datetime:
         return signal.at + timedelta(seconds=float(str(signal.payload.get("timeout") or HOLD)))
 
-    def decision(self) -> Decision | None:
-        """A promotion that was asked for; `full` ones hold for every later gate, of a later driver too."""
+    def decision(self, since: datetime | None = None) -> Decision | None:
+        """A promotion that was asked for; `full` ones hold for every later gate, of a later driver too.
+
+        since: what is asked now nobody could know of before; an older promotion does not mean it.
+        """
         if self._unheard:
             self._unheard = False
             for signal in self._all():
                 if signal.kind == "promote" and signal.payload.get("full") and signal.answer:
                     self._full = signal.by
         promotions = [signal for signal in self._signals() if signal.kind == "promote"]
+        if since is not None:
+            for signal in [one for one in promotions if one.at < since]:
+                promotions.remove(signal)
+                self._full = signal.by if signal.payload.get("full") else self._full
+                self._answer(signal, "too early: that there is no evidence was not known then; say it again")
         if promotions:
             # All of them mean this gate: none may be left for one that nobody has looked at.
             self._decided, self._held = promotions, None
@@ -182,7 +190,7 @@ class Ears:
             if any(signal.payload.get("full") for signal in promotions):
                 self._full = first.by
             return Decision(promoted=True, by=first.by, at=first.at)
-        return Decision(promoted=True, by=self._full) if self._full else None
+        return Decision(promoted=True, by=self._full) if self._full and since is None else None
 
     def recorded(self) -> None:
         """What was decided stands in the journal: now its word is answered, and no later driver needs it."""

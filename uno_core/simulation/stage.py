@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ NOBODY = Driver(host="stage", pid=1, started="", user="nobody")
 class Willing(Ears):
     """Promotes at every gate, as the plan assumes."""
 
-    def decision(self) -> Decision | None:
+    def decision(self, since: datetime | None = None) -> Decision | None:  # noqa: ARG002 - always willing
         return Decision(promoted=True, by="the plan", at=None)
 
 

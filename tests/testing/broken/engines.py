@@ -368,7 +368,7 @@ class AWordThatComesEarlyIsDismissed(Broken):
 @engine("test_a_promotion_outlives_the_driver_that_heard_it", "a word is taken before its effect is recorded")
 class AWordIsTakenBeforeItsEffectIsRecorded(Broken):
     class Words(Ears):
-        def decision(self):
+        def decision(self, since=None):
             for signal in self._signals():
                 if signal.kind == "promote":
                     self._store.answer(signal.id, "promoted")
