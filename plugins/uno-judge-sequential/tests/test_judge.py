@@ -134,6 +134,15 @@ def test_the_old_release_in_trouble_keeps_the_trip_wire_silent():
     assert judged(table(*[rough] * 10)).verdict is not Verdict.FAIL
 
 
+def test_what_the_old_release_was_known_for_keeps_it_silent_when_all_is_switched():
+    """A third of everything fails, as it always did: at 100 % nothing else is left to compare with."""
+    steps = table(*[((17, 50), (150, 450))] * 30)
+    late = [evolve(w, share=100.0) for w in table(*[((167, 500), (0, 0))] * 30)]
+    assert judged([*steps, *late]).verdict is not Verdict.FAIL
+    worse = [evolve(w, share=100.0) for w in table(*[((450, 500), (0, 0))] * 3)]
+    assert judged([*table(*[FINE] * 30), *worse]).verdict is Verdict.FAIL
+
+
 def test_a_switch_at_once_is_compared_with_what_was_before():
     before = [(None, (1, 500))] * 12
     bad = table(*before, *[((20, 500), (0, 0))] * 6, share=100.0, baseline=12)

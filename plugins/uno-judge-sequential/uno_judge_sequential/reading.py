@@ -194,7 +194,9 @@ class Reading:
         self.logs.setdefault(TRIP, 0.0)
         if self._held.requests < TRIP_REQUESTS:
             return
-        if self._held_stable.rate <= TROUBLED:
+        # Without any of its own at the time, as at 100 %, the stable slot is as it was last known.
+        beside = self._held_stable if self._held_stable.requests else self.stable
+        if beside.rate <= TROUBLED:
             self.logs[TRIP] = self._trip.update(self._held.bad, self._held.requests, self._phi0)
         self._held, self._held_stable = Counted(), Counted()
 
