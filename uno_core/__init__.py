@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from uno_core.contracts.health import HealthCheck as HealthCheck
     from uno_core.contracts.health import HealthCheckInfo as HealthCheckInfo
     from uno_core.contracts.health import Target as Target
+    from uno_core.contracts.judge import Foreseeing as Foreseeing
     from uno_core.contracts.judge import Judge as Judge
     from uno_core.contracts.judge import JudgeInfo as JudgeInfo
+    from uno_core.contracts.judge import Traffic as Traffic
     from uno_core.contracts.judge import Window as Window
     from uno_core.contracts.metrics import Counters as Counters
     from uno_core.contracts.metrics import Figures as Figures
@@ -129,7 +131,7 @@ _HOMES = {
     "contracts.diagnosis": ("Condition", "Diagnosing", "Diagnosis"),
     "contracts.engine": ("EngineInfo",),
     "contracts.health": ("HealthCheck", "HealthCheckInfo", "Target"),
-    "contracts.judge": ("Judge", "JudgeInfo", "Window"),
+    "contracts.judge": ("Foreseeing", "Judge", "JudgeInfo", "Traffic", "Window"),
     "contracts.metrics": (
         "Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query", "Reads",
     ),

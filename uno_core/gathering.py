@@ -7,6 +7,7 @@ by `judge:`. Where a provider counts per slot, a judge that compares the slots s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 
 from attrs import define, evolve, frozen
@@ -15,12 +16,12 @@ from uno_core.analysis.before import Before
 from uno_core.analysis.evidence import Evidence
 from uno_core.analysis.measuring import Metric
 from uno_core.analysis.source import Source
-from uno_core.analysis.windows import Watcher
+from uno_core.analysis.windows import Watcher, sound
 from uno_core.config import sections
 from uno_core.config.document import Choice, Config
 from uno_core.config.mistakes import nearest
-from uno_core.contracts.judge import Judge, JudgeInfo
-from uno_core.contracts.metrics import MetricProvider, MetricProviderInfo, Query, Reads
+from uno_core.contracts.judge import Foreseeing, Judge, JudgeInfo, Traffic
+from uno_core.contracts.metrics import Figures, MetricProvider, MetricProviderInfo, Query, Reads
 from uno_core.contracts.services import Services
 from uno_core.effects.world import Watched
 from uno_core.errors import ConfigError
@@ -32,6 +33,9 @@ BY_BOUNDS = "threshold"
 
 BESIDE = "sequential"
 """The judge that compares, wherever it is installed and nothing else is said: silent with too little data."""
+
+LATELY = 600.0
+"""Seconds of traffic by which it is foreseen what would be caught."""
 
 BASELINE = 180
 """Windows of the stable slot that are asked of a provider with a memory, from before the deployment.
@@ -161,6 +165,34 @@ class Gathering:
             f"{counting.info.name} counts per slot, so {told[0]} compares the new release with the old one"
             " too, silent with too little data (`more_judges: []` leaves it out)"
         )
+
+    def foreseen(self, slot: Slot, version: str, shares: Sequence[float], interval: float) -> Sequence[str]:
+        """What the judges that compare would catch at the traffic of now, in words.
+
+        Empty where nobody knows the traffic: a provider without history, or one that has no answer.
+        """
+        counting = self.counting
+        told = [one.judge for one in self.comparing if isinstance(one.judge, Foreseeing)]
+        if counting is None or not counting.info.history or not told or not shares:
+            return ()
+        end = self.services.clock.now() - timedelta(seconds=counting.reads.lag)
+        query = evolve(self._query(slot, version), metrics=("error_rate",))
+        try:
+            seen = counting.provider.window(query, end - timedelta(seconds=LATELY), end)
+        except Exception as problem:  # noqa: BLE001 - a provider is a plugin, and a plan goes without it
+            self.services.logger.warning("the traffic is not known", problem=str(problem))
+            return ()
+        if not isinstance(seen, Figures) or sound(seen).counts or not seen.requests:
+            return ()
+        traffic = Traffic(
+            rps=seen.requests / LATELY,
+            # Half an error more: nobody never fails.
+            error_rate=min(0.5, (seen.errors + 0.5) / (seen.requests + 1)),
+            shares=shares,
+            interval=interval,
+            window=self._step(counting),
+        )
+        return [line for judge in told for line in judge.foresee(traffic)]
 
     # Looking
 

@@ -20,7 +20,7 @@ from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
 from uno_core.errors import ConfigError
 from uno_core.journal.origin import origin
 from uno_core.model import Bounds, Json, Release, Secret
-from uno_core.planning import Agreed, Choice, basis, choose
+from uno_core.planning import Agreed, Choice, Plan, basis, choose
 from uno_core.wire import to_json
 
 
@@ -176,6 +176,22 @@ class Targeting(Assembly):
             yield f"{self.config.release.image} is deployed by its tag: what is behind that may change"
         if target.forbid_after:
             yield f"once {target.forbid_after} has begun nothing is taken back: it holds and calls a person"
+
+    def foreseen(self, plan: Plan) -> Sequence[str]:
+        """What would be caught on the way that a plan describes, in words; empty where nobody can say."""
+        snapshot = self.world.observe()
+        live = snapshot.live
+        if live is None or not plan.changes:
+            return ()
+        steps = [(at, split.get(live.other, 0.0)) for at, split in plan.split]
+        steps = [(at, share) for at, share in steps if share]
+        ends = [*(at for at, _ in steps[1:]), plan.seconds]
+        watched = sorted(end - at for (at, _), end in zip(steps, ends, strict=True))
+        if not watched:
+            return ()
+        version = next((release.version for release in snapshot.slot(live).releases), "")
+        shares = [share for _, share in steps]
+        return self.gathering.foreseen(live, version, shares, watched[len(watched) // 2])
 
     def _basis(self, target: Target) -> Mapping[str, Json]:
         return basis(

@@ -124,6 +124,7 @@ def test_a_prometheus_that_is_away_holds_the_split_and_is_measured_again_when_it
         return seen().get("evidence", {}).get("analysis", {}).get("verdict")
 
     with Steady(shop.port, RATE) as load:
+        until(lambda: any("a broken release after" in line for line in _foreseen(shop)))
         bounds = "metrics_threshold={error_rate: 10%}"
         process = shop.start(*shop.asking("good", "canary", *STEPS, *options, bounds))
         until(lambda: load.of("good"))
@@ -134,3 +135,7 @@ def test_a_prometheus_that_is_away_holds_the_split_and_is_measured_again_when_it
         said = ended(process, code=0)
     assert "failed 5 times in a row" in said.err
     assert not [a for a in load.answers if a.status == 0]
+
+
+def _foreseen(shop):
+    return shop.tell("plan", "--version", "good", "--strategy", "canary")["foreseen"]

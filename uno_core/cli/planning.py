@@ -44,12 +44,17 @@ def plan(
     with printing.answering(output), request.open() as session:
         made = session.plan()
         document: Mapping[str, Json] = to_json(made)
+        foreseen = session.foreseen(made)
         if out:
             _keep(out, document)
     if output == "json":
-        printing.document(document)
+        printing.document({**document, "foreseen": list(foreseen)})
     else:
         _show(made)
+        if foreseen:
+            printing.out("\nwhat would be caught, at the traffic of now:")
+        for line in foreseen:
+            printing.out(f"      {line}")
         if out:
             printing.out(f"\nkept in {out}: `uno deploy --plan {out}` deploys exactly this, or nothing")
     ctx.exit(10 if detailed_exitcode and made.changes else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -41,6 +41,29 @@ class Judge(Protocol):
         data) are not among them. A judge of bounds is given the windows since its wait began, one that
         `compares` all those of the deployment; both after the baseline, where there is one.
         """
+
+
+@frozen(kw_only=True)
+class Traffic:
+    """What a deployment will be judged by: the traffic of now, and the steps of the plan.
+
+    rps: requests a second, of all slots. error_rate: of the release that serves, a share. shares: of the
+    candidate, percent, in order. interval: seconds that each is watched. window: seconds between looks.
+    """
+
+    rps: float
+    error_rate: float
+    shares: Sequence[float]
+    interval: float
+    window: float
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A judge that can say beforehand what it would catch."""
+
+    def foresee(self, traffic: Traffic) -> Sequence[str]:
+        """In words, a few lines for a plan. Takes seconds at the most, and the same time the same words."""
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from uno_core import Bounds, Figures, Slot, Verdict, Window
+from uno_core import Bounds, Figures, Slot, Traffic, Verdict, Window
 from uno_core.testing import JudgeContract, PluginContract
 from uno_judge_sequential.judge import SequentialJudge
 from uno_judge_sequential.options import SequentialOptions
@@ -185,3 +185,29 @@ def test_the_margin_is_let_pass():
 
 def test_more_errors_than_requests_are_as_many():
     assert judged(table(*[((60, 50), (1, 450))] * 2)).verdict is Verdict.FAIL
+
+
+def foreseen(**traffic):
+    given = {
+        "rps": 50.0,
+        "error_rate": 0.001,
+        "shares": (10.0, 50.0, 100.0),
+        "interval": 300.0,
+        "window": 10.0,
+    }
+    return SequentialJudge(SequentialOptions()).foresee(Traffic(**{**given, **traffic}))
+
+
+def test_a_plan_is_told_what_would_be_caught():
+    broken, smallest = foreseen()
+    assert (
+        broken
+        == "a broken release after about 30 s and 150 bad answers (50 requests a second, 0.001 of them bad)"
+    )
+    assert "times the errors nine times in ten" in smallest
+    assert foreseen() == [broken, smallest], "the same traffic, the same words"
+
+
+def test_a_plan_is_told_that_nothing_can_be_caught():
+    assert foreseen(rps=0.01)[-1].startswith("no regression of errors nine times in ten")
+    assert foreseen(interval=5.0) == ("nothing: a step of 5 s leaves no time to look, every 10 s",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from uno_core import Bounds, Finding, Services, Verdict, Window
+from uno_core import Bounds, Finding, Services, Traffic, Verdict, Window
 from uno_judge_sequential.options import SequentialOptions
 from uno_judge_sequential.reading import ERRORS, LATENCY, TRIP, Reading
 
@@ -44,6 +44,12 @@ class SequentialJudge:
                 reason = f"{metric}: {NAME} judges the slots by their counts, and no single metric"
                 found.append(Finding(verdict=Verdict.INCONCLUSIVE, metric=metric, reason=reason))
         return found
+
+    def foresee(self, traffic: Traffic) -> Sequence[str]:
+        """What it would catch, by canaries that are made up; `uno power` tries more of them."""
+        from uno_judge_sequential.power.foreseeing import foreseen  # only a plan needs it
+
+        return foreseen(self._options, traffic)
 
     def _finding(self, windows: Sequence[Window]) -> Finding:
         known = len(self._read)
