@@ -145,3 +145,10 @@ def test_a_history_of_bursts_is_told_from_one_of_chance():
 def test_what_cannot_be_is_refused_and_told(call, told):
     with pytest.raises(ValueError, match=told):
         call()
+
+
+def test_slots_as_unequal_as_floats_can_tell_have_no_split_to_vary():
+    dispersion = Dispersion()
+    for _ in range(3):
+        dispersion.update(1e15, 1e15, 1e-9, 1e-9)
+    assert dispersion.phi == 1

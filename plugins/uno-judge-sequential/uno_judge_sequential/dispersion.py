@@ -54,8 +54,10 @@ class Dispersion:
             bad_c, all_c, bad_s, all_s = self._seen
             ratio = (bad_c / all_c) / (bad_s / all_s)
             share = ratio * n_c / (ratio * n_c + n_s)
-            self._sum += (x_c - bad * share) ** 2 / (bad * share * (1 - share))
-            self._windows += 1
+            # Slots so unequal that one has all of it, as far as floats can tell: there is no split to vary.
+            if spread := bad * share * (1 - share):
+                self._sum += (x_c - bad * share) ** 2 / spread
+                self._windows += 1
         self._seen = [old + new for old, new in zip(self._seen, (x_c, n_c, x_s, n_s), strict=True)]
 
 
