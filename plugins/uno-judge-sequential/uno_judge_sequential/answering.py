@@ -29,13 +29,18 @@ def guarded(output: str, work: Callable[[], None]) -> None:
     except UnoError as error:
         if output == "json":
             document({"error": error.as_json(), "exit_code": error.exit_code})
-        click.echo(f"Error: {error}", err=True)
+        click.echo(safe(f"Error: {error}"), err=True)
         sys.exit(error.exit_code)
 
 
 def document(value: Mapping[str, Any]) -> None:
     """The one document of a command."""
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=2, ensure_ascii=False))
+    click.echo(safe(json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=2, ensure_ascii=False)))
+
+
+def safe(text: str) -> str:
+    """Without control characters: what stood in a file must not drive the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -51,7 +56,7 @@ def lasting(seconds: float) -> str:
     """A duration in words: 45s, 4m 30s, 1h 5m."""
     whole = round(seconds)
     if whole < 60:
-        return f"{seconds:g}s" if seconds < 10 else f"{whole}s"
+        return f"{seconds:.2g}s" if seconds < 9.5 else f"{whole}s"
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes}m {rest}s" if rest else f"{minutes}m"

@@ -89,4 +89,4 @@ def _cheaper(trial: Trial, canary: Canary, cost: float) -> Iterator[str]:
 
 
 def _flag(seconds: float) -> str:
-    return lasting(seconds).replace(" ", "")
+    return lasting(seconds).replace(" ", "") if seconds == round(seconds) else f"{seconds:g}s"

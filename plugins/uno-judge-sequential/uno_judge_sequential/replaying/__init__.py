@@ -1,0 +1,1 @@
+"""What the judge makes of windows that were recorded, with other margins."""
