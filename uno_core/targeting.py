@@ -185,10 +185,10 @@ class Targeting(Assembly):
             return ()
         steps = [(at, split.get(live.other, 0.0)) for at, split in plan.split]
         steps = [(at, share) for at, share in steps if share]
+        if not steps:
+            return ()
         ends = [*(at for at, _ in steps[1:]), plan.seconds]
         watched = sorted(end - at for (at, _), end in zip(steps, ends, strict=True))
-        if not watched:
-            return ()
         version = next((release.version for release in snapshot.slot(live).releases), "")
         shares = [share for _, share in steps]
         return self.gathering.foreseen(live, version, shares, watched[len(watched) // 2])

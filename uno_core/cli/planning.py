@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.errors import ConfigError
 from uno_core.model import Json, Slot
@@ -43,12 +44,12 @@ def plan(
     """
     with printing.answering(output), request.open() as session:
         made = session.plan()
-        document: Mapping[str, Json] = to_json(made)
         foreseen = session.foreseen(made)
+        document: Mapping[str, Json] = {**to_json(made), "foreseen": list(foreseen)}
         if out:
             _keep(out, document)
     if output == "json":
-        printing.document({**document, "foreseen": list(foreseen)})
+        printing.document(document)
     else:
         _show(made)
         if foreseen:
