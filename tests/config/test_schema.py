@@ -57,6 +57,8 @@ UNSAID = re.compile(
     r"|gates = |a command: run|a min that is at most the max"
     r"|expected: a path; nobody here"
     r"|companions\.\w+ lacks"
+    # A metric provider's own check of its url, queries, selectors and credentials together.
+    r"|^metrics is not what it has to be\n.*\n  found: a mapping with"
     # A name so near to that of an installed plugin that it counts as misspelt.
     r"|there is no (?!key)[\s\S]*did you mean"
     # An `environment` that is not among the `environments`; a schema knows it only where there are none.
