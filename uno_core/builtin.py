@@ -91,7 +91,10 @@ class ThresholdJudge:
         mine = self._read(metric, [w.candidate for w in table.windows])
         if mine.silence:
             return mine
-        theirs = self._read(metric, table.stable())
+        theirs = self._read(metric, table.beside())
+        if theirs.silence:
+            # Once it has no traffic any more, what it did before is what there is.
+            theirs = self._read(metric, table.stable_before())
         if bounds.compare is Compare.VALUE:
             beside = None if theirs.silence else theirs.value
             return evolve(mine, stable=beside, told=_show(metric, mine.value))
@@ -150,11 +153,12 @@ class _Table:
     windows: Sequence[Window]
     before: Sequence[Window]
 
-    def stable(self) -> Sequence[Figures]:
-        """What the stable slot did beside; where it has no requests any more, what it did before."""
-        beside = [w.stable for w in self.windows if w.stable is not None]
-        if any(figures.requests or figures.values for figures in beside):
-            return beside
+    def beside(self) -> Sequence[Figures]:
+        """What the stable slot did in the same windows."""
+        return [w.stable for w in self.windows if w.stable is not None]
+
+    def stable_before(self) -> Sequence[Figures]:
+        """What it did before these windows."""
         return [w.stable for w in self.before if w.stable is not None]
 
 

@@ -190,11 +190,12 @@ def test_a_bound_that_compares_holds_all_of_the_traffic_against_the_steps_before
         return Watching(clock, evidence)
 
     clock = VirtualClock()
-    stable = Figures(requests=1000.0, errors=10.0)
+    stable = Figures(requests=1000.0, errors=10.0, values={"cpu": 0.1})
+    idle = Figures(values={"cpu": 0.1})
     first = step(clock, Answering([Figures(requests=1000.0, errors=12.0)], stable=[stable]), 50.0, None)
     assert first.look(3).verdict is Verdict.PASS
     for errors, verdict in ((12.0, Verdict.PASS), (20.0, Verdict.FAIL)):
-        answers = Answering([Figures(requests=1000.0, errors=errors)], stable=[NOTHING])
+        answers = Answering([Figures(requests=1000.0, errors=errors)], stable=[idle])
         last = step(clock, answers, 100.0, first.evidence.memo())
         assert last.look(3).verdict is verdict
 

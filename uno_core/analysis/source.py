@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from uno_core.analysis.windows import Looked, Watcher
+from uno_core.analysis.windows import BEGINS, Looked, Watcher
 from uno_core.clock import Clock, Later
 from uno_core.contracts.judge import Window
 from uno_core.contracts.metrics import Figures
@@ -188,6 +188,7 @@ class Source:
     def _took(self, looked: Looked) -> News:
         self.nothing, self.unusable = looked.nothing, looked.unusable
         if looked.begun:
+            self.nothing = looked.nothing or BEGINS.reason
             if looked.window is not None:
                 self._keep(looked.window)
             return News.BEGUN
