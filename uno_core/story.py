@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
+from uno_core import wording
 from uno_core.analysis.source import Seen, kept_windows
 from uno_core.config.load import load
 from uno_core.config.wanted import Overrides
@@ -33,6 +34,23 @@ class Told:
     ended: datetime | None = None
     value: Json = None
     error: Mapping[str, Json] | None = None
+
+    @property
+    def asked(self) -> str:
+        """What was asked for, in words."""
+        return wording.asked(self.op, self.arguments)
+
+    @property
+    def outcome(self) -> str:
+        """What came of it, in words; empty where it was done, and there is no more to say."""
+        if self.ended is None:
+            return "no answer in the journal"
+        return wording.outcome(self.op, self.value, self.error)
+
+    @property
+    def took(self) -> str:
+        """How long it took, in words; `…` without an answer."""
+        return wording.lasting((self.ended - self.begun).total_seconds()) if self.ended else "…"
 
 
 @frozen(kw_only=True)
@@ -60,6 +78,11 @@ class Story:
     progress: Sequence[Moment]
     evidence: Analysis | None
     why: str
+
+    @property
+    def took(self) -> str:
+        """How long it took until it ended, or until what was last heard of it, in words."""
+        return wording.lasting((self.record.updated - self.record.created).total_seconds())
 
 
 def story_of(

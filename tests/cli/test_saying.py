@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.cli.driving import Interruption
 from uno_core.cli.failing import Terminated
 from uno_core.cli.lines import Events, Lines

@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 import click
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.cli.opening import debug, output
 from uno_core.config.load import load_choices
 from uno_core.config.options import OptionSpec, spec_of

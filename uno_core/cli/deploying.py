@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from attrs import evolve
 
-from uno_core.cli import ending, printing, wording
+from uno_core import wording
+from uno_core.cli import ending, printing
 from uno_core.cli.driving import ASKED, UNTOUCHED, drive, view_for
 from uno_core.cli.lines import Events, View
 from uno_core.cli.opening import Request, configured, debug, output

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.contracts.engine import Outcome
 from uno_core.contracts.state import Mark, Record
 from uno_core.engine.attention import AT_A_GATE

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.model import Json, Snapshot
 
 

@@ -13,7 +13,8 @@ from rich.live import Live as Display
 from rich.table import Table
 from rich.text import Text
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.model import Json, Slot, Snapshot
 
 WIDTH = 40

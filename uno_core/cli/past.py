@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import click
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.contracts.state import Record
 from uno_core.journal.lock import describe
 from uno_core.model import Json
-from uno_core.story import Story, Told, told
+from uno_core.story import Story, told
 from uno_core.wire import to_json
 
 
@@ -120,74 +119,11 @@ def _lines(story: Story) -> Iterator[str]:
         if call.run != run:
             run = call.run
             yield f"{run}:"
-        took = f"{wording.lasting((call.ended - call.begun).total_seconds()):>7}" if call.ended else "      …"
         again = f" (attempt {call.attempt})" if call.attempt > 1 else ""
-        yield f"  {call.seq:>3} {wording.clock(call.begun)} {took}  {_asked(call)}{again}{_came(call)}"
+        came = f": {call.outcome}" if call.outcome else ""
+        yield f"  {call.seq:>3} {wording.clock(call.begun)} {call.took:>7}  {call.asked}{again}{came}"
     if story.evidence is not None:
         yield f"evidence: {story.evidence.verdict}"
         for finding in story.evidence.findings:
             aside = ", counts for nothing" if finding.advisory else ""
             yield f"  {finding.verdict:<12} {finding.reason}{aside}"
-
-
-def _asked(call: Told) -> str:
-    a: Any = call.arguments
-    match call.op:
-        case "step":
-            return f"step: {a['title']}"
-        case "converge":
-            return f"{a['slot']}: {wording.counts(a['counts'])}"
-        case "set_traffic":
-            return f"traffic: {wording.split(a['split'])}"
-        case "check_health":
-            return f"check the health of {a['slot']}"
-        case "evaluate":
-            return f"judge {a['slot']}"
-        case "wait":
-            return f"wait {wording.lasting(float(a['seconds']))}" + (", watched" if a["watch"] else "")
-        case "pause":
-            return f"gate: {a['reason']}"
-        case "retire":
-            return f"empty {a['slot']} {wording.lasting(float(a['after']))} later"
-        case "call":
-            return f"call {a['method']}"
-        case "hook":
-            return f"hook {a['phase']}: {shlex.join(a['run'])}" if a["run"] else f"so far: {a['phase']}"
-        case "companions":
-            return f"companions: {', '.join(a['names'])}"
-        case _:
-            return _PLAIN.get(call.op, call.op)
-
-
-_PLAIN = {
-    "observe": "observe",
-    "now": "ask for the time",
-    "promoted": "verify that the release serves: a success from here on",
-    "verify": "verify that the release serves",
-    "put_traffic_back": "put the traffic back",
-    "note_companions": "note what the companions run",
-    "companions_back": "put the companions back",
-    "restore": "restore what was there before",
-}
-
-
-def _came(call: Told) -> str:
-    if call.ended is None:
-        return ": no answer in the journal"
-    if call.error is not None:
-        found = call.error.get("found")
-        return f": {call.error['message']}" + (f" ({found})" if found else "")
-    value: Any = call.value
-    if not isinstance(value, Mapping):
-        return ""
-    if call.op in ("companions", "companions_back") and value.get("failed"):
-        return ": " + "; ".join(f"{name}: {why}" for name, why in value["failed"].items())
-    if call.op == "hook":
-        return f": {value['failed']}" if "failed" in value else ""
-    if "findings" in value:
-        return f": {wording.evidence(value)}"
-    if call.op == "check_health":
-        return f": {value['verdict']}" + (f", {value['reason']}" if value.get("reason") else "")
-    if call.op == "pause":
-        return f": promoted by {value.get('by') or 'nobody'}"
-    return ""

@@ -6,7 +6,8 @@ import time
 
 import click
 
-from uno_core.cli import ending, printing, wording
+from uno_core import wording
+from uno_core.cli import ending, printing
 from uno_core.cli.deploying import no_wait
 from uno_core.cli.driving import drive, view_for
 from uno_core.cli.opening import Request, configured, debug, output

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 import click
 
-from uno_core.cli import ending, printing, wording
+from uno_core import wording
+from uno_core.cli import ending, printing
 from uno_core.cli.driving import drive, view_for
 from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.config.values import DURATION, duration, write_duration

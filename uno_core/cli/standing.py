@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from uno_core.cli import ending, printing, wording
+from uno_core import wording
+from uno_core.cli import ending, printing
 from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.contracts.state import Lease, Record
 from uno_core.errors import UnoError

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from uno_core.cli import wording
+from uno_core import wording
 from uno_core.model import Slot
 
 HEIGHT = 4

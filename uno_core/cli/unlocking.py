@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import click
 from attrs import frozen
 
-from uno_core.cli import printing, wording
+from uno_core import wording
+from uno_core.cli import printing
 from uno_core.cli.opening import Request, configured, debug, output
 from uno_core.contracts.state import Lease, Lock
 from uno_core.engine.tenure import TTL, next_turn

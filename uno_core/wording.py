@@ -185,3 +185,65 @@ def line(kind: str, data: Mapping[str, Json]) -> str:
     """One event in one line; empty for a kind that nobody here knows."""
     say = _LINES.get(kind)
     return say(data) if say else ""
+
+
+def asked(op: str, arguments: Mapping[str, Any]) -> str:
+    """A call of the journal: what was asked for."""
+    a = arguments
+    match op:
+        case "step":
+            return f"step: {a['title']}"
+        case "converge":
+            return f"{a['slot']}: {counts(a['counts'])}"
+        case "set_traffic":
+            return f"traffic: {split(a['split'])}"
+        case "check_health":
+            return f"check the health of {a['slot']}"
+        case "evaluate":
+            return f"judge {a['slot']}"
+        case "wait":
+            return f"wait {lasting(float(a['seconds']))}" + (", watched" if a["watch"] else "")
+        case "pause":
+            return f"gate: {a['reason']}"
+        case "retire":
+            return f"empty {a['slot']} {lasting(float(a['after']))} later"
+        case "call":
+            return f"call {a['method']}"
+        case "hook":
+            return f"hook {a['phase']}: {shlex.join(a['run'])}" if a["run"] else f"so far: {a['phase']}"
+        case "companions":
+            return f"companions: {', '.join(a['names'])}"
+        case _:
+            return _PLAIN.get(op, op)
+
+
+_PLAIN: Mapping[str, str] = {
+    "observe": "observe",
+    "now": "ask for the time",
+    "promoted": "verify that the release serves: a success from here on",
+    "verify": "verify that the release serves",
+    "put_traffic_back": "put the traffic back",
+    "note_companions": "note what the companions run",
+    "companions_back": "put the companions back",
+    "restore": "restore what was there before",
+}
+
+
+def outcome(op: str, value: Any, error: Mapping[str, Any] | None) -> str:
+    """What came of a call of the journal; empty where it was done, and there is no more to say."""
+    if error is not None:
+        found = error.get("found")
+        return str(error["message"]) + (f" ({found})" if found else "")
+    if not isinstance(value, Mapping):
+        return ""
+    if op in ("companions", "companions_back") and value.get("failed"):
+        return "; ".join(f"{name}: {why}" for name, why in value["failed"].items())
+    if op == "hook":
+        return str(value.get("failed", ""))
+    if "findings" in value:
+        return evidence(value)
+    if op == "check_health":
+        return str(value["verdict"]) + (f", {value['reason']}" if value.get("reason") else "")
+    if op == "pause":
+        return f"promoted by {value.get('by') or 'nobody'}"
+    return ""
