@@ -60,6 +60,7 @@ def declared():
     )
     yield "local-platform", get_args(fields_of(local)["companions"][1])[1]
     yield "metrics", ThresholdOptions
+    yield "judges", registry.infos(JudgeInfo)["sequential"].options()
     for info in registry.infos(NotifierInfo).values():
         yield "notifiers", info.options()
     for cls in (Settings, Hook, Back):
@@ -207,7 +208,7 @@ def test_every_public_name_says_what_it_is():
 
 
 def test_every_command_that_is_named_exists(texts):
-    known = {*VERBS, "local", "demo", "power", "replay"}
+    known = {*VERBS, "local", "demo", "power", "replay", "report"}
     for name, text in texts.items():
         fences = re.findall(r"^```(.*?)^```$", text, re.MULTILINE | re.DOTALL)
         code = [*re.findall(r"`([^`\n]+)`", text), *"".join(fences).splitlines()]
