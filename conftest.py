@@ -17,6 +17,7 @@ import pytest
 pytest_plugins = ["pytester", "uno_core.testing.fixtures"]
 
 COMPONENTS = {
+    "chromium": lambda: shutil.which("chromium") is not None,
     "envoy": lambda: find_spec("envoy") is not None,
     # Debian keeps what only a server needs off the PATH.
     "postgresql": lambda: (
