@@ -68,6 +68,16 @@ def test_a_provider_that_is_back_after_an_error_is_measured_again():
     assert verdicts[-1] == "pass"
 
 
+@pytest.mark.parametrize("before", [(), (GOOD,)], ids=["never", "well before"])
+def test_a_provider_that_is_back_and_has_no_data_is_no_error_and_no_pass(before):
+    watched = watching(*before, DOWN, NOTHING, consecutive_error_limit=0)
+    verdicts = watched.verdicts(len(before) + 3)
+    assert verdicts[-3:] == ["error", "error", "inconclusive"]
+    told = watched.look().reason
+    assert "times in a row" not in told
+    assert ("nothing seen yet since played failed; before" if before else "no requests") in told
+
+
 def test_how_many_errors_are_let_pass_can_be_said():
     watched = watching(DOWN, consecutive_error_limit=0)
     assert watched.verdicts(1) == ["error"]

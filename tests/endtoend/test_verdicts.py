@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from shop import Shop, ended, until
 from steady import Steady
+from veil import veiled
 
 pytest_plugins = ["prometheus"]
 pytestmark = [pytest.mark.component("envoy")]
@@ -39,11 +40,16 @@ def shop(tmp_path):
         made.close()
 
 
+def scrape(shop):
+    """Where its Envoy tells its numbers."""
+    admin = json.loads((shop.root / "state" / "run.json").read_text())["admin"]
+    return SimpleNamespace(instance=f"127.0.0.1:{admin}")
+
+
 @pytest.fixture
 def scraped(shop, start_prometheus):
     """The same, its Envoy scraped every second by a real Prometheus, which uno goes by."""
-    admin = json.loads((shop.root / "state" / "run.json").read_text())["admin"]
-    server = start_prometheus([SimpleNamespace(instance=f"127.0.0.1:{admin}")], path="/stats/prometheus")
+    server = start_prometheus([scrape(shop)], path="/stats/prometheus")
     settings = f'{{name: prometheus, url: "{server.url}", preset: envoy, interval: 1s, lag: 1s}}'
     shop.file.write_text(f"{shop.file.read_text()}metrics: {settings}\n")
     return shop, server
@@ -117,24 +123,59 @@ def test_a_prometheus_that_is_away_holds_the_split_and_is_measured_again_when_it
     shop, server = scraped
     options = ("initial_percentage=50", "increments=[100]", "increment_interval=10s")
 
-    def seen():
-        return shop.tell("show")["last_seen"] or {}
-
-    def verdict():
-        return seen().get("evidence", {}).get("analysis", {}).get("verdict")
-
     with Steady(shop.port, RATE) as load:
         until(lambda: any("a broken release after" in line for line in _foreseen(shop)))
         bounds = "metrics_threshold={error_rate: 10%}"
         process = shop.start(*shop.asking("good", "canary", *STEPS, *options, bounds))
         until(lambda: load.of("good"))
         server.kill()
-        until(lambda: verdict() == "error")
-        assert seen()["split"]["split"] == {"blue": 50.0, "green": 50.0}
+        until(lambda: _says(shop, "error"))
+        assert _seen(shop)["split"]["split"] == {"blue": 50.0, "green": 50.0}
         server.start()
         said = ended(process, code=0)
     assert "failed 5 times in a row" in said.err
     assert not [a for a in load.answers if a.status == 0]
+
+
+@PROMETHEUS
+def test_no_bad_answer_is_taken_for_a_good_one(shop, start_prometheus):
+    """A good release that nobody can say anything of holds its share, and goes on when somebody can."""
+    server = start_prometheus([scrape(shop)], path="/stats/prometheus")
+    with veiled(server.url) as veil, Steady(shop.port, RATE) as load:
+        settings = "preset: envoy, interval: 1s, lag: 1s, timeout: 2s"
+        shop.file.write_text(
+            f'{shop.file.read_text()}metrics: {{name: prometheus, url: "{veil.url}", {settings}}}\n'
+        )
+        until(lambda: any("a broken release after" in line for line in _foreseen(shop)))
+        veil.answers = "empty"
+        bounds = "metrics_threshold={error_rate: {max: 10%, consecutive_error_limit: 0}}"
+        options = ("initial_percentage=50", "increments=[100]", "increment_interval=5s")
+        process = shop.start(*shop.asking("good", "canary", *STEPS, *options, bounds))
+        until(lambda: load.of("good"))
+        for answers, verdict, words in (
+            ("empty", "inconclusive", "no series"),
+            ("failing", "error", "500"),
+            ("nan", "inconclusive", "a sample is nan"),
+            ("slow", "error", "no answer within 2 s"),
+        ):
+            veil.answers = answers
+            until(lambda: _says(shop, verdict, words))  # noqa: B023 - called at once
+            assert _seen(shop)["split"]["split"] == {"blue": 50.0, "green": 50.0}
+        veil.answers = "well"
+        veil.leave.set()
+        ended(process, code=0)
+    assert not [a for a in load.answers if a.status == 0]
+
+
+def _seen(shop):
+    return shop.tell("show")["last_seen"] or {}
+
+
+def _says(shop, verdict, words=""):
+    """Whether this is the verdict of now, with these words on the error rate."""
+    analysis = _seen(shop).get("evidence", {}).get("analysis", {})
+    mine = [f["reason"] for f in analysis.get("findings", ()) if f["metric"] == "error_rate"]
+    return analysis.get("verdict") == verdict and words in " ".join(mine)
 
 
 def _foreseen(shop):

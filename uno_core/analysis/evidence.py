@@ -126,9 +126,10 @@ class Evidence:
                 continue
             if news is News.ERROR:
                 measuring.failed()
-            elif news is News.BEGUN and not source.read(measuring.metric.name):
                 continue
-            elif measuring.due(now):
+            measuring.answered()
+            begun = news is News.BEGUN and not source.read(measuring.metric.name)
+            if not begun and measuring.due(now):
                 measuring.measure(now, news)
 
     def _share(self, source: Source) -> Finding | None:

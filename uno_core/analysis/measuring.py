@@ -37,8 +37,8 @@ class Metric:
 class Measuring:
     """Takes measurements of one metric since `begun`, and says what they come to.
 
-    FAIL is for good: one more failure than `failure_limit`. ERROR and INCONCLUSIVE beyond their limits
-    end a round; while it is waited on, the next measurement that can be had begins another.
+    FAIL is for good: one more failure than `failure_limit`. ERROR lasts until its source answers again, and
+    INCONCLUSIVE beyond its limit until the next measurement that can be had.
     """
 
     metric: Metric
@@ -86,6 +86,17 @@ class Measuring:
         """A look of its source failed: tried again soon, without using up the count."""
         if self.ended is None and self.metric.source.errors > self.metric.bounds.consecutive_error_limit:
             self.ended = Verdict.ERROR
+
+    def answered(self) -> None:
+        """A look of its source worked: what failed is over, and what passed before it has to pass again."""
+        if self.ended is not Verdict.ERROR:
+            return
+        self.ended = None
+        if self._last is not None and self._last.verdict is Verdict.PASS:
+            reason = f"{self.metric.name}: nothing seen yet since {self.metric.source.name} failed"
+            self._last = evolve(
+                self._last, verdict=Verdict.INCONCLUSIVE, reason=f"{reason}; before, {self._last.reason}"
+            )
 
     @protects("a wait that ran out unwatched ends with a fresh verdict")
     def expire(self, now: datetime) -> None:
@@ -189,7 +200,7 @@ class Measuring:
         ]
 
     def _take(self, finding: Finding, now: datetime) -> None:
-        if self.ended in (Verdict.ERROR, Verdict.INCONCLUSIVE):
+        if self.ended is Verdict.INCONCLUSIVE:
             self.ended, self._inconclusive = None, 0
         self._last, self._measured = finding, now
         match finding.verdict:
