@@ -97,7 +97,12 @@ class ThresholdJudge:
             theirs = self._read(metric, table.stable_before())
         if bounds.compare is Compare.VALUE:
             beside = None if theirs.silence else theirs.value
-            return evolve(mine, stable=beside, told=_show(metric, mine.value))
+            return evolve(
+                mine,
+                stable=beside,
+                told=_show(metric, mine.value),
+                beside="" if beside is None else f" (old release {_show(metric, beside)})",
+            )
         if theirs.silence:
             return evolve(mine, silence=f"nothing to compare with: of the stable slot {theirs.silence}")
         told = f"{_show(metric, mine.value)} beside {_show(metric, theirs.value)} of the stable slot"
@@ -143,7 +148,8 @@ class ThresholdJudge:
         if seen.stable is not None and not seen.silence:
             numbers["stable"] = seen.stable
         finite = {name: number for name, number in numbers.items() if math.isfinite(number)}
-        return Finding(verdict=verdict, metric=metric, reason=f"{metric}: {reason}", numbers=finite)
+        told = f"{metric}: {reason}{seen.beside}"
+        return Finding(verdict=verdict, metric=metric, reason=told, numbers=finite)
 
 
 @frozen
@@ -169,6 +175,7 @@ class _Measured:
     stable: float | None = None
     silence: str = ""
     told: str = ""
+    beside: str = ""
     may_fail: bool = True
 
 

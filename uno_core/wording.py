@@ -53,6 +53,17 @@ def evidence(analysis: Any) -> str:
     return f"{verdict.upper()}: {'; '.join(deciding) or 'no evidence was asked for'}"
 
 
+def findings(analysis: Any) -> Sequence[str]:
+    """What every judge found, in one line each, whether or not it decided."""
+    return [_finding(found) for found in analysis["findings"]]
+
+
+def _finding(found: Any) -> str:
+    numbers, aside = found.get("numbers") or {}, ", counts for nothing" if found.get("advisory") else ""
+    log = f", log e {numbers['log_e']:.2f} of {numbers['limit']:.2f}" if "log_e" in numbers else ""
+    return f"{found['verdict']:<12} {first_line(found['reason'])}{log}{aside}"
+
+
 def counts(rows: Sequence[Any]) -> str:
     """`3 of v2, 1 of v1`."""
     return ", ".join(f"{row['count']} of {row['version']}" for row in rows) or "no instance"

@@ -10,12 +10,14 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from uno_core import wording
 from uno_core.cli import printing
 from uno_core.cli.driving import Interruption
 from uno_core.cli.failing import Terminated
 from uno_core.cli.lines import Events, Lines
+from uno_core.cli.live import Picture
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,25 @@ def test_only_what_changes_is_a_line(capsys):
     assert said == ["green: healthy", "green: not healthy: 503", "green: healthy"]
     lines.hear("a kind of a later version", {})
     assert capsys.readouterr().err == ""
+
+
+def test_the_live_view_shows_what_every_judge_found_with_its_numbers(capsys):
+    picture = Picture()
+    picture.hear("started", {"id": "shop-1", "version": "v2", "strategy": "canary"})
+    within, log = "error_rate: 0.95% is within bounds (old release 0.93%)", {"log_e": -0.782, "limit": 4.605}
+    findings = [
+        {"verdict": "pass", "reason": within},
+        {"verdict": "inconclusive", "reason": "sequential: too little", "advisory": True, "numbers": log},
+        {"verdict": "error", "reason": "cpu: it failed\n  where: there", "numbers": {}},
+    ]
+    picture.hear("evidence", {"analysis": {"verdict": "pass", "findings": findings}})
+    Console(width=120).print(picture)
+    said = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert said[1:] == [
+        "pass         error_rate: 0.95% is within bounds (old release 0.93%)",
+        "inconclusive sequential: too little, log e -0.78 of 4.61, counts for nothing",
+        "error        cpu: it failed",
+    ]
 
 
 def test_a_view_that_fails_stops_no_deployment(shop, monkeypatch):

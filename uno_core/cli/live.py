@@ -38,7 +38,7 @@ class Picture:
     split: Mapping[str, float] = field(factory=dict)
     slots: dict[str, str] = field(factory=dict)
     until: datetime | None = None
-    evidence: str = ""
+    evidence: Sequence[str] = ()
     gate: str = ""
     back: str = ""
     notices: list[str] = field(factory=list)
@@ -60,7 +60,7 @@ class Picture:
             case "waiting":
                 self.until = datetime.fromisoformat(d["until"])
             case "evidence" | "verdict":
-                self.evidence = wording.evidence(d["analysis"])
+                self.evidence = wording.findings(d["analysis"])
             case "paused":
                 self.gate, self.until = wording.gate(d), datetime.fromisoformat(d["until"])
             case _:
@@ -97,7 +97,7 @@ class Picture:
             left = max(0.0, (self.until - datetime.now(UTC)).total_seconds())
             parts.append(Text(f"  {wording.lasting(float(round(left)))} left", "dim"))
         lines: Sequence[tuple[str, str]] = (
-            (self.evidence, "red" if self.evidence.startswith("FAIL") else "dim"),
+            *((line, "red" if line.startswith("fail") else "dim") for line in self.evidence),
             (self.gate, "bold yellow"),
             (self.back, "bold red"),
             *((notice, "yellow") for notice in self.notices),

@@ -124,6 +124,4 @@ def _lines(story: Story) -> Iterator[str]:
         yield f"  {call.seq:>3} {wording.clock(call.begun)} {call.took:>7}  {call.asked}{again}{came}"
     if story.evidence is not None:
         yield f"evidence: {story.evidence.verdict}"
-        for finding in story.evidence.findings:
-            aside = ", counts for nothing" if finding.advisory else ""
-            yield f"  {finding.verdict:<12} {finding.reason}{aside}"
+        yield from (f"  {line}" for line in wording.findings(to_json(story.evidence)))
