@@ -164,21 +164,32 @@ def docs(session):
 def bench(session):
     """What it costs, as ratios within one run: start-up, a step, ten thousand that wait, moving traffic.
 
-    `-- --short` leaves out what needs real processes, and keeps the numbers in build/bench.json.
+    And what the judges are worth: false rollbacks, and how soon they see what is bad. `-- verdicts` is
+    that alone. `-- --short` leaves out what needs real processes, tries few canaries, and keeps the
+    numbers in build/.
     """
+    if "verdicts" in session.posargs:
+        options = [given for given in session.posargs if given != "verdicts"]
+        return measured(session, "verdicts", *options)
     short = "--short" in session.posargs
-    kept = HERE / "build" / "bench.json"
-    kept.parent.mkdir(exist_ok=True)
-    with kept.open("w") as numbers:
-        run(session, "python", "tests/bench/engine.py", *session.posargs, stderr=numbers)
+    measured(session, "engine", *session.posargs)
     if not short:
         run(session, "python", "tests/bench/going_on.py")
         run(session, "python", "tests/bench/switching.py", *session.posargs)
+    return measured(session, "verdicts", *(["--short"] if short else []))
+
+
+def measured(session: nox.Session, name: str, *options: str) -> None:
+    """Run one of the benches, and keep its numbers in build/."""
+    kept = HERE / "build" / ("bench.json" if name == "engine" else f"{name}.json")
+    kept.parent.mkdir(exist_ok=True)
+    with kept.open("w") as numbers:
+        run(session, "python", f"tests/bench/{name}.py", *options, stderr=numbers)
 
 
 @nox.session
 def measures(session):
-    """The short form of `bench`, which asserts none of the times."""
+    """The short form of `bench`, which asserts none of the times, but what the judges are worth."""
     session.notify("bench", ["--short"])
 
 
