@@ -164,6 +164,13 @@ def test_on_a_terminal_there_is_a_picture(shop):
     picture = seen.decode()
     assert process.returncode == 0
     assert out == b"shop-test-1 successful: v2 serves\n"
-    for words in ("shop-test-1: deploying v2 by swap", "✓ a share of the traffic", "left", "pass         health",
-                  "blue 50 %, green 50 %", "blue 0 %, green 100 %", "2/2 ready, 2 of v2"):  # fmt: skip
+    for words in (
+        "shop-test-1: deploying v2 by swap",
+        "✓ a share of the traffic",
+        "left",
+        "pass         health",
+        "blue 50 %, green 50 %",
+        "blue 0 %, green 100 %",
+        "2/2 ready, 2 of v2",
+    ):
         assert words in picture
