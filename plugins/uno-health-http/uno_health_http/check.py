@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.utils import get_environ_proxies
 
-from uno_core import ConfigError, Probe, Secret, Services, Target
+from uno_core import ConfigError, Probe, Secret, Services, Target, web
 from uno_health_http.deadline import Severable, within
-from uno_health_http.failure import in_words
 from uno_health_http.options import HttpOptions
 
 BODY_LIMIT = 1024 * 1024
@@ -34,7 +31,7 @@ class HttpCheck:
         if urlsplit(options.url).scheme.lower() not in ("http", "https"):
             raise ConfigError(
                 "the health check http cannot ask this URL",
-                found=_public(options.url),
+                found=web.public(options.url),
                 expected="http://… or https://…",
             )
 
@@ -48,7 +45,7 @@ class HttpCheck:
         if "{host}" in options.url and not target.host:
             raise ConfigError(
                 f"{target} has no address",
-                where=_public(options.url),
+                where=web.public(options.url),
                 remedy="use a url without {host} and {port}, which asks the slot as a whole",
             )
         url = target.fill(options.url)
@@ -58,19 +55,20 @@ class HttpCheck:
         try:
             answer = within(timeout, lambda: self._ask(adapter, url, headers, target, timeout), adapter.sever)
         except TimeoutError:
-            answer = (False, f"timed out after {timeout:g} s")
+            answer = (False, f"no answer within {timeout:.3g} s")
         except (requests.exceptions.InvalidHeader, UnicodeError):
             raise ConfigError("a header of the health check http holds a line break or the like") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            raise ConfigError("the health check http cannot ask this URL", found=_public(url)) from None
+            raise ConfigError("the health check http cannot ask this URL", found=web.public(url)) from None
+        except requests.exceptions.TooManyRedirects:
+            answer = (False, "redirected more than 5 times")
         except (requests.RequestException, OSError) as error:
-            answer = (False, in_words(error, timeout))
+            answer = (False, web.why(error, timeout))
         healthy, text = answer
         for secret in secrets:
             text = text.replace(secret, "***")
-        return Probe(
-            target=str(target), healthy=healthy, answer=f"{options.method} {_public(url)}: {_line(text)}"
-        )
+        said = f"{options.method} {web.public(url)}: {web.line(text, 300)}"
+        return Probe(target=str(target), healthy=healthy, answer=said)
 
     def _headers(self, target: Target, secrets: list[str]) -> Mapping[str, str]:
         headers = {"User-Agent": "uno-health-http"}
@@ -102,7 +100,7 @@ class HttpCheck:
                 timeout=timeout,
                 verify=self._verify(),
                 allow_redirects=options.redirects,
-                proxies={} if _loopback(url) else get_environ_proxies(url, no_proxy=None),
+                proxies={} if web.on_loopback(url) else get_environ_proxies(url, no_proxy=None),
                 stream=True,
             ) as response:
                 return self._judge(response, _read(response), target)
@@ -116,16 +114,19 @@ class HttpCheck:
         return ca or True
 
     def _judge(self, response: requests.Response, body: str, target: Target) -> tuple[bool, str]:
-        status = f"{response.status_code} {response.reason or _phrase(response.status_code)}".strip()
+        status = f"{response.status_code} {response.reason or web.phrase(response.status_code)}".strip()
         expected = ", ".join(map(str, self._statuses)) or "2xx"
         if not (
             response.status_code in self._statuses if self._statuses else 200 <= response.status_code < 300
         ):
             moved = response.headers.get("Location", "")
-            to = f" to {_public(moved)}" if response.is_redirect and moved else ""
+            to = f" to {web.public(moved)}" if response.is_redirect and moved else ""
             return False, f"{status}{to}, expected {expected}"
         if self._options.body and not target.found_in(body, self._options.body):
-            return False, f"{status}, but the body {_excerpt(body)} does not match {self._options.body!r}"
+            return (
+                False,
+                f"{status}, but the body {web.excerpt(body, 80)} does not match {self._options.body!r}",
+            )
         return True, status
 
 
@@ -152,39 +153,3 @@ def _read(response: requests.Response) -> str:
             break
     # Not apparent_encoding: guessing takes long, and health pages are UTF-8 or ASCII.
     return b"".join(chunks)[:BODY_LIMIT].decode("utf-8", errors="replace")
-
-
-def _excerpt(body: str) -> str:
-    text = " ".join(body.split())
-    if not text:
-        return "(empty)"
-    return repr(text if len(text) <= 80 else text[:80] + "…")
-
-
-def _line(text: str) -> str:
-    """One line without control characters, whatever a server sent."""
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return text if len(text) <= 300 else text[:300] + "…"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
-def _public(url: str) -> str:
-    """The URL without a user and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,15 +9,13 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import requests
 from attrs import frozen
 from requests.auth import HTTPBasicAuth
 from requests.utils import get_environ_proxies
 
-from uno_core import ConfigError, Json, Secret, Services, Unanswered, UnoError
-from uno_metrics_prometheus.failure import in_words
+from uno_core import ConfigError, Json, Secret, Services, Unanswered, UnoError, web
 from uno_metrics_prometheus.options import PrometheusOptions
 
 LIMIT = 64 * 1024 * 1024
@@ -83,7 +80,7 @@ class Api:
                 remedy="look at the secrets that they name",
             ) from None
         except (requests.RequestException, OSError) as error:
-            raise self._failed(promql, in_words(error, self._options.timeout)) from None
+            raise self._failed(promql, web.why(error, self._options.timeout)) from None
         return self._read(promql, status, body)
 
     def series(self, selector: str, start: float, end: float, reach: float) -> Sequence[Series]:
@@ -100,7 +97,9 @@ class Api:
         try:
             return [_series(row) for row in rows]
         except (KeyError, TypeError, ValueError):
-            raise self._failed(promql, f"series that cannot be read: {_excerpt(json.dumps(rows))}") from None
+            raise self._failed(
+                promql, f"series that cannot be read: {web.excerpt(json.dumps(rows))}"
+            ) from None
 
     def _get(self, promql: str, at: float, seconds: float) -> tuple[int, bytes]:
         options = self._options
@@ -117,7 +116,7 @@ class Api:
             cert=shown,
             # Credentials go to the host that was named, and to no other.
             allow_redirects=False,
-            proxies={} if _loopback(options.url) else get_environ_proxies(options.url, no_proxy=None),
+            proxies={} if web.on_loopback(options.url) else get_environ_proxies(options.url, no_proxy=None),
             stream=True,
         ) as response:
             body = bytearray()
@@ -149,14 +148,14 @@ class Api:
         return text
 
     def _read(self, promql: str, status: int, body: bytes) -> Answer:
-        said = f"{status} {_phrase(status)}".strip()
+        said = f"{status} {web.phrase(status)}".strip()
         try:
             document = json.loads(body)
         except ValueError:
             document = None
         if not isinstance(document, dict) or document.get("status") not in ("success", "error"):
             also = "; redirects are not followed" if 300 <= status < 400 else ""
-            raise self._failed(promql, f"{said}: {_excerpt(body.decode('utf-8', 'replace'))}{also}")
+            raise self._failed(promql, f"{said}: {web.excerpt(body.decode('utf-8', 'replace'))}{also}")
         if status != HTTPStatus.OK or document["status"] == "error":
             raise self._failed(promql, f"{said}: {document.get('errorType')}: {document.get('error')}")
         if warnings := document.get("warnings"):
@@ -165,7 +164,7 @@ class Api:
             )
         data = document.get("data")
         if not isinstance(data, dict) or not isinstance(data.get("resultType"), str):
-            raise self._failed(promql, f"{said}: {_excerpt(body.decode('utf-8', 'replace'))}")
+            raise self._failed(promql, f"{said}: {web.excerpt(body.decode('utf-8', 'replace'))}")
         return Answer(kind=data["resultType"], result=data.get("result"))
 
     def _late(self) -> str:
@@ -176,7 +175,7 @@ class Api:
             found = found.replace(secret, "***")
         return UnoError(
             "Prometheus did not answer a query",
-            found=_line(found),
+            found=web.line(found),
             expected="a complete answer, which alone says anything",
             where=f"{self._options.url}, {promql}",
             remedy="try the query on the page of Prometheus; then look at the options under `metrics`",
@@ -210,33 +209,3 @@ def _present(path: str) -> str:
             "a file for Prometheus does not exist", where=path, remedy="correct `ca`, `certificate` or `key`"
         )
     return path
-
-
-def _excerpt(text: str) -> str:
-    text = " ".join(text.split())
-    if not text:
-        return "(empty)"
-    return repr(text if len(text) <= 160 else text[:160] + "…")
-
-
-def _line(text: str) -> str:
-    """One line without control characters, whatever a server sent."""
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return text if len(text) <= 600 else text[:600] + "…"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from uno_core import Reads, Secret, Slot, option
+from uno_core import Reads, Secret, Slot, option, web
 from uno_metrics_prometheus.presets import PRESETS, Selectors
 from uno_metrics_prometheus.template import plain, selector, used
 
@@ -117,14 +117,14 @@ class PrometheusOptions:
         except ValueError:
             fine = False
         if not fine or not self.url.isprintable() or " " in self.url:
-            raise ValueError(f"url = {_public(self.url)}: expected http://HOST:PORT or https://HOST")
+            raise ValueError(f"url = {web.public(self.url)}: expected http://HOST:PORT or https://HOST")
         if "@" in parts.netloc:
             raise ValueError(
-                f"url = {_public(self.url)}: it holds a password; expected user and password as options of"
+                f"url = {web.public(self.url)}: it holds a password; expected user and password as options of"
                 " their own, the password as a secret"
             )
         if parts.query or parts.fragment:
-            raise ValueError(f"url = {_public(self.url)}: expected the address alone, without ? and #")
+            raise ValueError(f"url = {web.public(self.url)}: expected the address alone, without ? and #")
 
     def _check_credentials(self) -> None:
         if bool(self.user) != (self.password is not None):
@@ -158,9 +158,3 @@ class PrometheusOptions:
 
 
 _NOTHING = dict.fromkeys(("app", "environment", "slot", "version", "window"), "")
-
-
-def _public(url: str) -> str:
-    """The URL without a user and password, whatever characters they hold."""
-    head, slashes, rest = url.partition("://")
-    return head + slashes + rest.rpartition("@")[2]

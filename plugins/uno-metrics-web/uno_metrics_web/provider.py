@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from attrs import frozen
@@ -27,9 +25,9 @@ from uno_core import (
     Unanswered,
     UnoError,
     Unsupported,
+    web,
 )
 from uno_metrics_web.expressions import Unknown, found, number
-from uno_metrics_web.failure import in_words
 from uno_metrics_web.filling import fill, used
 from uno_metrics_web.options import WebOptions
 
@@ -158,16 +156,16 @@ class WebMetrics:
                 remedy="look at the secrets that they name",
             ) from None
         except (requests.RequestException, OSError) as error:
-            raise self._failed(asked, in_words(error, options.timeout)) from None
-        said = f"{status} {_phrase(status)}".strip()
+            raise self._failed(asked, web.why(error, options.timeout)) from None
+        said = f"{status} {web.phrase(status)}".strip()
         text = body.decode("utf-8", errors="replace")
         if not 200 <= status < 300:
             also = "; redirects are not followed" if 300 <= status < 400 else ""
-            raise self._failed(asked, f"{said}: {_excerpt(text)}{also}")
+            raise self._failed(asked, f"{said}: {web.excerpt(text)}{also}")
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise self._failed(asked, f"{said}, but no JSON: {_excerpt(text)}") from None
+            raise self._failed(asked, f"{said}, but no JSON: {web.excerpt(text)}") from None
 
     def _answer(self, asked: _Asked, headers: Mapping[str, str]) -> tuple[int, bytes]:
         options = self._options
@@ -183,7 +181,7 @@ class WebMetrics:
                 verify=_present(options.ca) or os.environ.get("REQUESTS_CA_BUNDLE") or True,
                 # Secrets go to the host that was named, and to no other.
                 allow_redirects=False,
-                proxies={} if _loopback(asked.url) else get_environ_proxies(asked.url, no_proxy=None),
+                proxies={} if web.on_loopback(asked.url) else get_environ_proxies(asked.url, no_proxy=None),
                 stream=True,
             ) as response:
                 body = bytearray()
@@ -215,7 +213,7 @@ class WebMetrics:
     def _failed(self, asked: _Asked, what: str) -> UnoError:
         return UnoError(
             "the metrics web got no answer that can be read",
-            found=_line(self._scrubbed(what)),
+            found=web.line(self._scrubbed(what)),
             expected="a status 2xx, and JSON",
             where=asked.url,
             remedy="ask the URL by hand; then look at the options under `metrics`",
@@ -226,32 +224,3 @@ def _present(path: str) -> str:
     if path and not Path(path).exists():
         raise ConfigError("the certificates to verify by do not exist", where=path, remedy="correct `ca`")
     return path
-
-
-def _excerpt(text: str) -> str:
-    text = " ".join(text.split())
-    if not text:
-        return "(empty)"
-    return repr(text if len(text) <= 160 else text[:160] + "…")
-
-
-def _line(text: str) -> str:
-    """One line without control characters, whatever a server sent."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import os
 import re
@@ -12,7 +11,6 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,9 +18,8 @@ import requests
 from attrs import frozen
 from requests.utils import get_environ_proxies
 
-from uno_core import ConfigError, Notice, Notifier, Secret, Services, UnoError
+from uno_core import ConfigError, Notice, Notifier, Secret, Services, UnoError, web
 from uno_notify_webhook.body import as_json, as_slack
-from uno_notify_webhook.failure import in_words
 from uno_notify_webhook.options import WebhookOptions
 
 BACKOFF = 0.5
@@ -100,14 +97,14 @@ class Webhook(Notifier):
                     timeout=seconds,
                     # Body and secrets go to the URL that was named, and to no other.
                     allow_redirects=False,
-                    proxies={} if _loopback(url) else get_environ_proxies(url, no_proxy=None),
+                    proxies={} if web.on_loopback(url) else get_environ_proxies(url, no_proxy=None),
                     verify=self.options.ca or os.environ.get("REQUESTS_CA_BUNDLE") or True,
                     stream=True,
                 ) as response:
                     return self._judged(response)
         except (requests.RequestException, OSError, ValueError) as problem:
             # Never the exception's own text: it holds the URL.
-            return Answer(in_words(problem, seconds), again=not isinstance(problem, ValueError))
+            return Answer(web.why(problem, seconds), again=not isinstance(problem, ValueError))
 
     def _headers(self, body: bytes, delivery: str) -> Mapping[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "uno-notify-webhook"}
@@ -124,7 +121,7 @@ class Webhook(Notifier):
         status = response.status_code
         if 200 <= status < 300:
             return Answer()
-        told = f"{status} {_phrase(status)}".strip()
+        told = f"{status} {web.phrase(status)}".strip()
         if 300 <= status < 400:
             return Answer(f"{told}: redirects are not followed, since they would take the secrets along")
         if self.options.format == "slack" and (why := _why(response)):
@@ -184,24 +181,7 @@ def _not_delivered(notice: Notice, answer: Answer, attempts: int, *, late: bool)
     )
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
 def _why(response: requests.Response) -> str:
     """Slack's own word for what it does not like, `no_service` for instance; nothing else."""
     start = next(response.iter_content(100), b"").decode("ascii", errors="replace").strip()
     return start if re.fullmatch(r"[a-z_]{1,60}", start) else ""
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
