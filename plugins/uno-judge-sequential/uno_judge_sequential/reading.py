@@ -203,19 +203,22 @@ class Reading:
     def _combine(self) -> None:
         if self.latency.fixed:
             self.logs[LATENCY] = self.latency.log_e
-        # Who has no latencies bets their weight on the rest.
-        names = [name for name in WEIGHTS if name != LATENCY or self.latency.given]
-        total = sum(WEIGHTS[name] for name in names)
-        self.log_e = combine(
-            [self.logs.get(name, 0.0) for name in names], [WEIGHTS[name] / total for name in names]
-        )
+        weights = self._weights()
+        self.log_e = combine([self.logs.get(name, 0.0) for name in weights], list(weights.values()))
         bad = max(self.canary.bad, self.latency.slow if self.blamed() == [LATENCY] else 0.0)
         if self.log_e >= self.limit and bad >= self.options.least_errors:
             self.crossed = True
 
+    def _weights(self) -> Mapping[str, float]:
+        """What is bet on each test. Who has no latencies bets their weight on the rest."""
+        names = [name for name in WEIGHTS if name != LATENCY or self.latency.given]
+        total = sum(WEIGHTS[name] for name in names)
+        return {name: WEIGHTS[name] / total for name in names}
+
     def blamed(self) -> Sequence[str]:
         """The tests that reach the limit by themselves, weighted; the greatest where none does."""
-        weighted = {name: log + math.log(WEIGHTS[name]) for name, log in self.logs.items()}
+        weights = self._weights()
+        weighted = {name: log + math.log(weights[name]) for name, log in self.logs.items() if name in weights}
         over = [name for name, log in weighted.items() if log >= self.limit]
         return over or [max(weighted, key=lambda name: weighted[name])] if weighted else []
 
