@@ -295,14 +295,29 @@ def _duration(spec: OptionSpec) -> str:
 def _measured(spec: OptionSpec) -> Schema:
     """Shares, percent, cores and numbers in any other unit: bare, or as text with or without `%`."""
     if spec.unit == "share":
-        share = r"0*(?:\.[0-9]+|0(?:\.[0-9]+)?)"
-        pattern = rf"^(?:{share}|{_below(100, including=True)}\s*%)$"
-        return {"minimum": 0, "exclusiveMaximum": 1, "pattern": pattern, **_limits(spec)}
+        return {"minimum": 0, "exclusiveMaximum": 1, "pattern": _share(spec), **_limits(spec)}
     if spec.unit == "cores":
         return {"pattern": rf"^(?:[-+]?{_DECIMAL}|{_DECIMAL}\s*%)$", **_limits(spec)}
     percent = r"\s*%" if spec.unit == "%" else ""
     sign = "" if (spec.gt is not None and spec.gt >= 0) or (spec.ge is not None and spec.ge >= 0) else "[-+]?"
     return {"pattern": rf"^{sign}{_within(spec)}(?:{percent})?$", **_limits(spec)}
+
+
+def _share(spec: OptionSpec) -> str:
+    """A share as text, within an upper limit of whole percents: `0.01` or `1%`."""
+    limit = spec.le if spec.le is not None else spec.lt
+    most = _whole_limit(round(limit * 100, 9)) if limit is not None and limit <= 1 else None
+    below = spec.le is None and spec.lt is not None and most is not None
+    most = 100 if most is None else most
+    tens, ones = divmod(most, 10)
+    two = [rf"[0-{tens - 1}][0-9]"] if tens else []
+    two += [rf"{tens}[0-{ones - 1}]"] if ones and tens < 10 else []
+    one = -(-most // 10) - 1  # the greatest first digit that is below the limit by itself
+    exact = rf"|{f'{most:02d}'.rstrip('0') or '0'}0*" if most < 100 and not below else ""
+    fraction = rf"\.(?:(?:{'|'.join(two)})[0-9]*|[0-{one}](?![0-9]){exact})"
+    bare = rf"0*(?:{fraction}|0(?:{fraction})?)"
+    more = _MORE if spec.gt is not None and spec.gt >= 0 else ""
+    return rf"^{more}(?:{bare}|{_below(most, including=not below)}\s*%)$"
 
 
 def _within(spec: OptionSpec) -> str:
