@@ -91,9 +91,10 @@ class ThresholdJudge:
         mine = self._read(metric, [w.candidate for w in table.windows])
         if mine.silence:
             return mine
+        if bounds.interval and mine.readings >= min(self._options.least_readings, table.fit(bounds.interval)):
+            mine = evolve(mine, may_fail=True)
         theirs = self._read(metric, table.beside())
-        if theirs.silence:
-            # Once it has no traffic any more, what it did before is what there is.
+        if theirs.silence and table.alone:
             theirs = self._read(metric, table.stable_before())
         if bounds.compare is Compare.VALUE:
             beside = None if theirs.silence else theirs.value
@@ -106,11 +107,25 @@ class ThresholdJudge:
         if theirs.silence:
             return evolve(mine, silence=f"nothing to compare with: of the stable slot {theirs.silence}")
         told = f"{_show(metric, mine.value)} beside {_show(metric, theirs.value)} of the stable slot"
-        if bounds.compare is Compare.DIFFERENCE:
-            value = mine.value - theirs.value
-            return evolve(mine, value=value, stable=theirs.value, told=f"{told}: {_show(metric, value)} more")
-        ratio = _ratio(mine.value, theirs.value)
-        return evolve(mine, value=ratio, stable=theirs.value, told=f"{told}: {ratio:.4g} times it")
+        mine = evolve(
+            mine, stable=theirs.value, may_fail=mine.may_fail and self._sure(metric, mine, theirs, bounds)
+        )
+        value = _compared(mine.value, theirs.value, bounds.compare)
+        shown = f"{value:.4g} times it" if bounds.compare is Compare.RATIO else f"{_show(metric, value)} more"
+        return evolve(mine, value=value, told=f"{told}: {shown}")
+
+    def _sure(self, metric: str, mine: _Measured, theirs: _Measured, bounds: Bounds) -> bool:
+        """Whether a comparison of error rates fails even with `least_errors` in doubt on either side.
+
+        Two counts differ by chance, and the more the fewer they are; a bound that is looked at again and
+        again meets that chance.
+        """
+        if metric != "error_rate" or bounds.max is None:
+            return True
+        doubt = self._options.least_errors
+        least = max(0.0, mine.value - doubt / mine.requests) if mine.requests else mine.value
+        most = theirs.value + doubt / theirs.requests if theirs.requests else theirs.value
+        return _compared(least, most, bounds.compare) > bounds.max
 
     def _read(self, metric: str, windows: Sequence[Figures]) -> _Measured:
         options = self._options
@@ -119,8 +134,11 @@ class ThresholdJudge:
             return _Measured(
                 value=fmean(readings),
                 requests=figures.requests,
+                readings=len(readings),
                 may_fail=len(readings) >= options.least_readings,
             )
+        if metric == "requests" and (unknown := [f for f in windows if "requests" in f.unknown]):
+            return _Measured(silence=f"of {len(unknown)} looks the requests are not known")
         if metric == "requests":
             return _Measured(value=figures.requests, requests=figures.requests)
         reader: Callable[[Figures], float]
@@ -159,9 +177,19 @@ class _Table:
     windows: Sequence[Window]
     before: Sequence[Window]
 
+    @property
+    def alone(self) -> bool:
+        """Whether the stable slot has no traffic any more: what it did before is what there is."""
+        return all(w.share is None or w.share >= 100 for w in self.windows)
+
+    def fit(self, interval: float) -> int:
+        """How many windows there can be in an interval, by the longest that there was; at least one."""
+        longest = max(((w.end - w.start).total_seconds() for w in self.windows), default=0.0)
+        return max(1, int(interval / longest)) if longest > 0 else 1
+
     def beside(self) -> Sequence[Figures]:
-        """What the stable slot did in the same windows."""
-        return [w.stable for w in self.windows if w.stable is not None]
+        """What the stable slot did in the same windows, while it had traffic: probes of it are no users."""
+        return [w.stable for w in self.windows if w.stable is not None and (w.share is None or w.share < 100)]
 
     def stable_before(self) -> Sequence[Figures]:
         """What it did before these windows."""
@@ -177,6 +205,7 @@ class _Measured:
     told: str = ""
     beside: str = ""
     may_fail: bool = True
+    readings: int = 0
 
 
 def _sum(windows: Sequence[Figures]) -> Figures:
@@ -186,7 +215,9 @@ def _sum(windows: Sequence[Figures]) -> Figures:
     return total
 
 
-def _ratio(mine: float, theirs: float) -> float:
+def _compared(mine: float, theirs: float, how: Compare) -> float:
+    if how is Compare.DIFFERENCE:
+        return mine - theirs
     if theirs:
         return mine / theirs
     return math.inf if mine else 1.0

@@ -13,7 +13,6 @@ from uno_core import wording
 from uno_core.analysis.source import Seen, kept_windows
 from uno_core.config.load import load
 from uno_core.config.wanted import Overrides
-from uno_core.contracts.judge import Window
 from uno_core.contracts.state import Entry, Mark, Record, Signal
 from uno_core.model import Analysis, Bounds, Finding, Json, Slot, Status
 from uno_core.registry import Registry
@@ -115,9 +114,7 @@ def told(session: Session, record: Record) -> Story:
         calls=tuple(_calls(session.store.entries(record.id))),
         signals=session.store.signals(record.id, unanswered=False),
         seen=seen,
-        progress=tuple(
-            _progress(session, [s.window for rows in seen.values() for s in rows if not s.skipped])
-        ),
+        progress=tuple(_progress(session, seen)),
         evidence=analysis,
         why=_why(record, analysis),
     )
@@ -143,10 +140,11 @@ def _calls(entries: Sequence[Entry]) -> Iterator[Told]:
             )
 
 
-def _progress(session: Session, windows: Sequence[Window]) -> Iterator[Moment]:
+def _progress(session: Session, seen: Mapping[str, Sequence[Seen]]) -> Iterator[Moment]:
     """A judge is a pure function of the windows: asked again, it says what it said."""
-    windows = [w for w in windows if w.baseline or w.stable is not None]
-    for one in session.gathering.comparing:
+    counting = session.gathering.counting
+    windows = [s.window for s in seen.get(counting.key, ()) if not s.skipped] if counting else []
+    for one in session.gathering.comparing if windows else ():
         for number, window in enumerate(windows, start=1):
             if not window.baseline:
                 found = one.judge.judge(windows[:number], {one.name: Bounds()})

@@ -8,6 +8,7 @@ import pytest
 
 HERE = Path(__file__).parents[2]
 LIMITS, WINDOWS = "tests/analysis/test_limits.py", "tests/analysis/test_windows.py"
+BLIND = "tests/analysis/test_blind_spots.py"
 CONTRACT, REAL = "uno_core/testing/metrics.py", "tests/endtoend/test_verdicts.py"
 BAD, AWAY = "test_no_bad_answer_is_taken_for_a_good_one", "test_a_prometheus_that_is_away_holds_the_split"
 
@@ -23,6 +24,11 @@ HELD = {
         (LIMITS, "test_one_value_that_is_no_number_spoils_no_other_metric"),
         (CONTRACT, "test_a_bad_answer_never_becomes_figures"),
         (REAL, BAD),
+    ],
+    "tells the rest, and not this metric": [
+        (BLIND, "test_a_metric_that_vanishes_is_no_pass_though_requests_flow"),
+        (BLIND, "test_what_a_provider_says_is_unknown_is_inconclusive_at_once"),
+        (BLIND, "test_requests_that_are_unknown_are_not_none"),
     ],
     "answers in another shape than asked for": [
         (CONTRACT, "test_a_bad_answer_never_becomes_figures"),

@@ -11,6 +11,7 @@ from uno_core import (
     share,
     whole,
 )
+from uno_core.analysis.source import kept_windows
 from uno_core.contracts.metrics import Figures
 from uno_core.effects.world import Policy
 from uno_core.engine.attention import Ears
@@ -145,6 +146,31 @@ def test_a_gate_promotes_by_its_timeout_only_on_a_verdict():
     outcome = play.stage.engine().deploy(play.order())
     assert outcome.status is Status.ROLLED_BACK
     assert "no evidence" in outcome.message
+
+
+def test_what_is_seen_at_a_gate_and_while_it_is_held_is_kept():
+    """What speaks against a release must not be forgotten just when its share grows."""
+
+    def timed(context):
+        context.deploy(Slot.GREEN, context.release, 4)
+        context.set_traffic(share(Slot.GREEN, 10))
+        context.wait(30, slot=Slot.GREEN, thresholds=ERRORS)
+        context.pause("look", timeout=300, on_timeout=OnTimeout.PROMOTE)
+        context.set_traffic(whole(Slot.GREEN))
+        context.wait(30, slot=Slot.GREEN, thresholds=ERRORS)
+        context.promoted()
+        return DeploymentResult(True)
+
+    play = Play(timed)
+    play.stage.clock.later(100, lambda: say(play, "pause"))
+    play.stage.clock.later(600, lambda: say(play, "resume"))
+    assert play.stage.engine().deploy(play.order()).status is Status.SUCCESSFUL
+    checkpoint = play.stage.store.last_checkpoint(play.id)
+    (rows,) = kept_windows(checkpoint["memo"]["evidence"]).values()
+    covered = sum((row.window.end - row.window.start).total_seconds() for row in rows)
+    promoted = play.stage.platform.router.writes[-1][0] - play.began
+    assert promoted > 500
+    assert covered > promoted - 30, "the waits, the gate, and the time that it was held"
 
 
 def test_a_promotion_whose_driver_died_before_it_answered_opens_no_other_gate():

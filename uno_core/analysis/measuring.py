@@ -10,8 +10,10 @@ from attrs import define, evolve, field, frozen
 from uno_core.analysis.source import News, Source
 from uno_core.analysis.windows import baseline
 from uno_core.contracts.judge import Judge, Window
+from uno_core.contracts.metrics import Figures
 from uno_core.model import Bounds, Compare, Finding, Json, Verdict
 from uno_core.rules import protects
+from uno_core.wire import from_json, to_json
 
 SILENCE = 60.0
 """Seconds without anything to judge, after which what was seen before promotes nothing any more."""
@@ -46,6 +48,7 @@ class Measuring:
     ended: Verdict | None = field(init=False, default=None)
     _last: Finding | None = field(init=False, default=None)
     _measured: datetime | None = field(init=False, default=None)
+    _judged_to: datetime | None = field(init=False, default=None)
     _passes: int = field(init=False, default=0)
     _failures: int = field(init=False, default=0)
     _inconclusive: int = field(init=False, default=0)
@@ -77,6 +80,7 @@ class Measuring:
             self._take(Finding(verdict=Verdict.INCONCLUSIVE, metric=name, reason=why), now)
         elif news is not News.NOTHING:
             if (finding := self._judged()) is not None:
+                self._judged_to = self.metric.source.windows[-1].end
                 self._take(finding, now)
         elif bounds.interval or bounds.inconclusive_limit is not None:
             reason = f"{name}: no data: {self.metric.source.nothing}"
@@ -122,6 +126,8 @@ class Measuring:
             "inconclusive": self._inconclusive,
             "passes": self._passes,
             "measured": self._measured.isoformat() if self._measured else None,
+            "judged_to": self._judged_to.isoformat() if self._judged_to else None,
+            "last": to_json(self._last) if self._last else None,
         }
 
     def recall(self, memo: Mapping[str, Json]) -> None:
@@ -130,9 +136,10 @@ class Measuring:
         self._failures = int(str(memo["failures"]))
         self._inconclusive = int(str(memo["inconclusive"]))
         self._passes = int(str(memo["passes"]))
-        measured = memo["measured"]
-        self._measured = datetime.fromisoformat(str(measured)) if measured else None
-        if (found := self._judged()) is not None:
+        self._measured, self._judged_to = _time(memo["measured"]), _time(memo["judged_to"])
+        self._last = from_json(memo["last"], Finding) if memo["last"] else None
+        # One at intervals is measured again when that is due, and not of what came in between.
+        if not self.metric.bounds.interval and (found := self._judged()) is not None:
             self._last = found
             # The driver may have died between the finding and its count.
             self._failures = max(self._failures, int(found.verdict is Verdict.FAIL))
@@ -142,9 +149,9 @@ class Measuring:
 
     def _unusable(self) -> str:
         source, name = self.metric.source, self.metric.name
-        family = "requests" if self.metric.compares or name.startswith("latency_p") else name
+        family = "requests" if self.metric.compares else "latency" if name.startswith("latency_p") else name
         why = source.unusable.get(name) or source.unusable.get(family)
-        return f"{name}: {why}, which is no number" if why else ""
+        return f"{name}: {why}" if why else ""
 
     def _judged(self) -> Finding | None:
         """What the judge makes of the windows; None where there is none to judge."""
@@ -178,13 +185,14 @@ class Measuring:
         windows = self.metric.source.windows
         if self.metric.compares:
             return windows
-        start = self._from
-        if self.metric.bounds.interval and self._measured is not None:
-            start = max(start, self._measured)
+        # By the windows' own times: they end `lag` seconds before the look that gives them.
+        since = self._judged_to if self.metric.bounds.interval and self._judged_to else self.begun
         mine = [
             w
             for w in windows
-            if w.start >= self.begun and not w.baseline and (w.end > start or w.start >= start)
+            if not w.baseline
+            and w.start >= max(since, self.begun)
+            and (w.end > self._from or w.start >= self._from)
         ]
         return [*self._before(), *mine]
 
@@ -254,16 +262,22 @@ class Measuring:
     def _spoken(self, last: Finding, now: datetime) -> Finding:
         """A PASS on data that ended a while ago is INCONCLUSIVE: silence is never a pass."""
         source, bounds = self.metric.source, self.metric.bounds
-        spoke = [
-            w.end
-            for w in source.windows
-            if not w.baseline and (w.candidate.requests or last.metric in w.candidate.values)
-        ]
+        spoke = [w.end for w in source.windows if not w.baseline and self._tells(w.candidate)]
         quiet = (now - spoke[-1]).total_seconds() - source.lag if spoke else 0.0
         if quiet <= max(SILENCE, 3 * bounds.interval, 3 * source.step):
             return last
         reason = f"{last.metric}: nothing seen for {quiet:.0f} s; before, {last.reason}"
         return evolve(last, verdict=Verdict.INCONCLUSIVE, reason=reason)
+
+    def _tells(self, figures: Figures) -> bool:
+        """Whether a window says anything of this metric."""
+        name = self.metric.name
+        if name in figures.values:
+            return True
+        if name.startswith("latency_p") and not self.metric.compares:
+            return any(figures.latency.values())
+        counted = self.metric.compares or name in ("error_rate", "requests")
+        return counted and figures.requests > 0
 
     @staticmethod
     def _outdated(finding: Finding) -> Finding:
@@ -280,3 +294,7 @@ class Measuring:
             if source.problem
             else source.nothing or "nothing was looked at"
         )
+
+
+def _time(written: Json) -> datetime | None:
+    return datetime.fromisoformat(str(written)) if written else None

@@ -27,6 +27,7 @@ def difference(before: Counters, after: Counters) -> Figures:
         errors=max(0.0, new.errors - old.errors),
         latency={edge: max(0.0, n - old.latency.get(edge, 0.0)) for edge, n in new.latency.items()},
         values=new.values,
+        unknown=new.unknown,
     )
 
 
@@ -38,6 +39,7 @@ def together(one: Figures, two: Figures) -> Figures:
         errors=one.errors + two.errors,
         latency={edge: one.latency.get(edge, 0.0) + two.latency.get(edge, 0.0) for edge in edges},
         values={**one.values, **two.values},
+        unknown={**one.unknown, **two.unknown},
     )
 
 
@@ -68,10 +70,16 @@ def sound(figures: Figures) -> Sound:
         **{f"latency up to {edge:g} s": n for edge, n in figures.latency.items()},
     }
     bad = [f"{name} is {n}" for name, n in numbers.items() if not (math.isfinite(n) and n >= 0)]
-    values = {name: f"{name} is {n}" for name, n in figures.values.items() if not math.isfinite(n)}
+    values = {
+        name: f"{name} is {n}, which is no number"
+        for name, n in figures.values.items()
+        if not math.isfinite(n)
+    }
     kept = {name: n for name, n in figures.values.items() if name not in values}
-    if bad:
-        return Sound(Figures(values=kept), ", ".join(bad), values)
+    why = f"{', '.join(bad)}, which is no number" if bad else figures.unknown.get("requests", "")
+    if why:
+        unknown = {**figures.unknown, "requests": why}
+        return Sound(Figures(values=kept, unknown=unknown), why, values)
     return Sound(evolve(figures, values=kept), "", values)
 
 
@@ -133,7 +141,13 @@ class Watcher:
         begun, self._begun = self._begun, False
         self._since = end
         candidate, stable = sound(found), sound(beside) if isinstance(beside, Figures) else None
-        unusable = {**dict.fromkeys(("requests", "error_rate"), candidate.counts), **candidate.values}
+        unusable = {
+            **candidate.figures.unknown,
+            **dict.fromkeys(("requests", "error_rate", "latency"), candidate.counts),
+            **candidate.values,
+        }
+        if why := candidate.figures.unknown.get("latency"):
+            unusable["latency"] = why
         unusable = {name: why for name, why in unusable.items() if why}
         if candidate.counts and not candidate.figures.values:
             return Looked(nothing=candidate.counts, unusable=unusable)

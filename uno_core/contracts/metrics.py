@@ -31,13 +31,16 @@ class Figures:
     """What happened in one slot in a window.
 
     latency: how many requests fell up to each upper edge in seconds, not cumulative; the last edge
-    may be infinite. values: anything else by name (`cpu`, `memory`, a metric of your own).
+    may be infinite. values: anything else by name (`cpu`, `memory`, a metric of your own). unknown: what
+    was asked for and could not be told beside the rest, and why: `requests` for all counts, `latency`, or
+    the name of a value. It is no pass while it is unknown, whatever was seen before.
     """
 
     requests: float = 0.0
     errors: float = 0.0
     latency: Mapping[float, float] = field(factory=dict)
     values: Mapping[str, float] = field(factory=dict)
+    unknown: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)

@@ -262,7 +262,7 @@ class Effects:
             thresholds=_bounds(a["thresholds"]),
             versions=self._versions(slot),
         )
-        return Watch(self.world, watched, url=a.get("url"), before=self._stable_alone)
+        return Watch(self.world, watched, url=a.get("url"), remember=self._kept, before=self._stable_alone)
 
     def _versions(self, slot: Slot) -> Mapping[Slot, str]:
         """What runs where: the release in the slot that is looked at, what was captured in the other."""
@@ -272,7 +272,7 @@ class Effects:
         return here if live is None or stable is None else {live: stable.version, **here}
 
     def _kept(self, memo: Json) -> None:
-        """What was seen goes on to the next wait, and to the next driver."""
+        """What was seen, at a gate too, goes on to the next wait, and to the next driver."""
         self.memo = memo
         self.remember(memo)
 
@@ -294,9 +294,7 @@ class Effects:
     def _evaluate(self, a: Arguments) -> Json:
         watch = self._watch(a, Slot(a["slot"]))
         watch.recall(self.memo, "")
-        analysis = evaluate(
-            self.world, self.attention, self.tell, watch, timeout=a["timeout"], remember=self._kept
-        )
+        analysis = evaluate(self.world, self.attention, self.tell, watch, timeout=a["timeout"])
         self._looked = True
         value: Json = to_json(analysis)
         return value
@@ -327,7 +325,6 @@ class Effects:
             watch,
             until=until,
             insist=a.get("insist", True),
-            remember=self._kept,
         )
         self._looked = self._looked or watch is not None
         measured = analysis if watch is not None and watch.measures else None

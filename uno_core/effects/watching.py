@@ -116,14 +116,21 @@ def check_health(
 
 
 class Watch:
-    """Looks at a slot's health and metrics, again and again."""
+    """Looks at a slot's health and metrics, again and again. `remember` is given what every look leaves."""
 
     def __init__(
-        self, world: World, watched: Watched, *, url: str | None, before: Sequence[Window] = ()
+        self,
+        world: World,
+        watched: Watched,
+        *,
+        url: str | None,
+        remember: Callable[[Json], None],
+        before: Sequence[Window] = (),
     ) -> None:
         self._world = world
         self._slot = watched.slot
         self._evidence = world.look(watched)
+        self._remember = remember
         self._before = before
         self._check = world.checks(url)
         self._bad_health = 0
@@ -173,6 +180,11 @@ class Watch:
 
     def look(self) -> Analysis:
         """One look. Bad health is a FAIL after so many looks in a row, and INCONCLUSIVE until then."""
+        analysis = self._looked()
+        self._remember(self.memo())
+        return analysis
+
+    def _looked(self) -> Analysis:
         findings: list[Finding] = []
         if self._evidence is not None:
             analysis = self._evidence.look()
@@ -211,7 +223,6 @@ def evaluate(
     watch: Watch,
     *,
     timeout: float,
-    remember: Callable[[Json], None],
 ) -> Analysis:
     """Look until there is a PASS or a FAIL, or no more can come, at the longest `timeout` seconds."""
     end = world.clock.monotonic() + timeout
@@ -219,7 +230,6 @@ def evaluate(
         attention.check()
         with attention.looking():
             analysis = watch.look()
-        remember(watch.memo())
         tell("evidence", {"analysis": to_json(analysis)})
         left = end - world.clock.monotonic()
         if analysis.verdict in (Verdict.PASS, Verdict.FAIL) or watch.ended or left <= 0:
@@ -242,7 +252,6 @@ def wait(
     *,
     until: datetime,
     insist: bool = True,
-    remember: Callable[[Json], None],
 ) -> Analysis | None:
     """Wait until the wall clock says so, and as long after as the evidence still needs.
 
@@ -261,7 +270,6 @@ def wait(
         attention.check()
         with attention.looking():
             analysis = watch.look()
-        remember(watch.memo())
         tell("evidence", {"analysis": to_json(analysis), "until": until.isoformat()})
         if analysis.verdict is Verdict.FAIL:
             raise Breach(analysis)

@@ -188,6 +188,17 @@ def test_requests_that_the_old_release_still_gets_are_compared_with():
 # What was found
 
 
+@pytest.mark.parametrize("probes", [5, 20])
+@pytest.mark.parametrize(
+    "steps", [[], [([((5, 500), (5, 500))] * 30, {"share": 50.0})]], ids=["switched", "grown"]
+)
+def test_probes_of_the_old_release_are_no_control(probes, steps):
+    """Both fail once in a hundred times; what asks the old one, once it has no share, never does."""
+    history = [(None, (5, 500))] * 12, {"baseline": True, "share": 0.0}
+    alone = [((5, 500), (0, probes))] * 700, {"share": 100.0}
+    assert judged(table(history, *steps, alone)).verdict is not Verdict.FAIL
+
+
 def test_what_failed_stays_as_it_was_found():
     rows = [*[BROKEN] * 2, *[((0, 5000), (0, 45000))] * 100]
     found = judged(table((rows[:2], {})))

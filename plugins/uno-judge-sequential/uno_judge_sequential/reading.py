@@ -131,7 +131,11 @@ class Reading:
         there = window.stable is not None and window.stable.requests > 0
         if there if window.share is None else window.share < 100:
             self._alone = False
-        return self._pairs.pop() if self._alone and self._pairs and not there else window.stable
+        if window.share is not None and window.share >= 100 and not _troubled(window):
+            there = False
+        if there or not (self._alone and self._pairs):
+            return window.stable if there or window.share is None or window.share < 100 else None
+        return self._pairs.pop()
 
     def _begin(self) -> None:
         """With the first window of the candidate: what the history says of the noise."""
@@ -221,6 +225,19 @@ class Reading:
         weighted = {name: log + math.log(weights[name]) for name, log in self.logs.items() if name in weights}
         over = [name for name, log in weighted.items() if log >= self.limit]
         return over or [max(weighted, key=lambda name: weighted[name])] if weighted else []
+
+
+def _troubled(window: Window) -> bool:
+    """Whether what the stable slot still gets, though it has no share, fails as often as the candidate's.
+
+    That is a common trouble. Where it does not, it may be probes, which never fail and are no control.
+    """
+    mine, other = window.candidate, window.stable
+    return (
+        other is not None
+        and other.requests > 0
+        and (other.errors * mine.requests >= mine.errors * other.requests > 0)
+    )
 
 
 def _owed(requests: float, share: float | None) -> float:
