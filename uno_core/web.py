@@ -5,13 +5,17 @@ Public, for any plugin. It knows requests and urllib3 by what they are made of, 
 
 from __future__ import annotations
 
+import base64
+import html
 import ipaddress
+import json
 import socket
 import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.client import IncompleteRead, RemoteDisconnected
-from urllib.parse import urlsplit, urlunsplit
+from itertools import groupby
+from urllib.parse import quote, urlsplit, urlunsplit
 
 
 def why(error: BaseException, timeout: float) -> str:
@@ -112,3 +116,67 @@ def public(url: str) -> str:
         head, slashes, rest = url.partition("://")
         return head + slashes + rest.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+RUN = 8
+"""So many characters in a row of a secret are hidden, wherever they stand; of a shorter one all."""
+
+LEAST = 3
+"""A secret of fewer characters is not hidden: nothing could be read without them."""
+
+MOST = 64 * 1024
+"""As much of a text is looked through and kept: less of it than that is shown by anybody."""
+
+
+class Veil:
+    """Secrets that were sent: `veil.add(sent)`, and then `veil(said)` is what may be shown of an answer.
+
+    A server may send back what it was sent, cut off, or written as JSON or HTML has it. So not only the
+    whole of a secret is hidden, but every few characters in a row of it.
+    """
+
+    def __init__(self) -> None:
+        self._sent: set[str] = set()
+        self._runs: frozenset[str] = frozenset()
+
+    def add(self, sent: str) -> None:
+        """A secret, or a header's value that is one: of `Bearer …` and `Basic …` the rest is one too."""
+        if sent in self._sent:
+            return
+        self._sent.add(sent)
+        texts = {text for secret in _within(sent) for text in _written(secret) if len(text) >= LEAST}
+        # Made anew, never changed: a request that was given up on may still be on its way.
+        self._runs |= {text[at : at + RUN] for text in texts for at in range(max(1, len(text) - RUN + 1))}
+
+    def __call__(self, said: str) -> str:
+        """The same with `***` for whatever is of a secret; to be called before anything is cut off."""
+        said, runs = said[:MOST], self._runs
+        hidden = bytearray(len(said))
+        for size in {len(run) for run in runs}:
+            for at in range(len(said) - size + 1):
+                if said[at : at + size] in runs:
+                    hidden[at : at + size] = b"\1" * size
+        parts = groupby(zip(hidden, said, strict=True), key=lambda pair: pair[0])
+        return "".join("***" if of_one else "".join(c for _, c in part) for of_one, part in parts)
+
+
+def _within(sent: str) -> Iterator[str]:
+    yield sent
+    scheme, _, rest = sent.partition(" ")
+    yield rest
+    if scheme.lower() == "basic":
+        try:
+            both = base64.b64decode(rest, validate=True).decode()
+        except ValueError:
+            return
+        yield both
+        yield both.partition(":")[2]
+
+
+def _written(secret: str) -> Iterator[str]:
+    """The ways in which a server may write it."""
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield html.escape(secret)
+    yield quote(secret, safe="")

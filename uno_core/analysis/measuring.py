@@ -151,7 +151,7 @@ class Measuring:
         source, name = self.metric.source, self.metric.name
         family = "requests" if self.metric.compares else "latency" if name.startswith("latency_p") else name
         why = source.unusable.get(name) or source.unusable.get(family)
-        return f"{name}: {why}" if why else ""
+        return f"{name}: {why.removeprefix(f'{name}: ')}" if why else ""
 
     def _judged(self) -> Finding | None:
         """What the judge makes of the windows; None where there is none to judge."""

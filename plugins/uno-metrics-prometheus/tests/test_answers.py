@@ -1,15 +1,24 @@
 """What becomes of every answer, good and bad, without a real Prometheus."""
 
+import base64
+import html
+import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from uno_core import ConfigError, Figures, NoData, Secret, Slot, UnoError
 from uno_core.testing import MetricProviderContract, PluginContract
+from uno_core.testing.fixtures import TableOfSecrets
+from uno_metrics_prometheus.options import PrometheusOptions
 from uno_metrics_prometheus.plugin import uno_register_metric_providers
+from uno_metrics_prometheus.provider import PrometheusMetrics
 
 pytest_plugins = ["uno_core.testing.fixtures"]
 
@@ -227,6 +236,114 @@ def test_no_series_of_errors_counts_zero_where_one_would_be_found(source, asking
     assert told(source, asking, blue, how) == Figures(requests=1)
 
 
+def of(instance, *samples, job="shop", **labels):
+    """A series whose samples stand so many seconds before the end of the window."""
+    return {"__name__": "x", "job": job, "instance": instance, **labels}, [
+        (AT - ago, value) for ago, value in samples
+    ]
+
+
+PROXY = of("p:1", (70, 5), (9, 8), job="proxy")
+APP_LOST = of("a:1", (200, 2), (70, 3), job="app")
+SINCE, WHETHER = "nobody knows what has failed since", "nobody knows whether nothing failed"
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        # The requests are the proxy's, and the application that counts errors is scraped no more.
+        ({"failures": [APP_LOST], "x": [PROXY]}, SINCE),
+        ({"failures": [APP_LOST], "up": [of("a:1", (70, 1), (9, 0), job="app")], "x": [PROXY]}, SINCE),
+        # No instance of it is left that counts.
+        ({"failures": [APP_LOST], "up": [of("a:1", (200, 1), (70, 1), job="app")], "x": [PROXY]}, WHETHER),
+        # One of two instances counts on; the other one may be the one that fails.
+        ({"failures": [APP_LOST, of("b:1", (70, 2), (9, 2), job="app")], "x": [PROXY]}, SINCE),
+        ({"failures": [APP_LOST, of("b:1", (70, 2), (9, 2), job="app")],
+          "up": [of("a:1", (70, 1), (9, 0), job="app"), of("b:1", (9, 1), job="app")], "x": [PROXY]}, SINCE),
+        # A release that is gone had the name; the one that came into its place may have another.
+        ({"failures": [of("a:1", (70, 2))], "x": [of("a:1", (70, 9)), of("b:1", (70, 5), (9, 8))]}, WHETHER),
+        # Likewise where it has the same address.
+        ({"failures": [of("a:1", (70, 2))], "x": [of("a:1", (70, 9), (9, 3))]}, SINCE),
+        # A rule's: nobody knows what it was made of.
+        ({"failures": [({"slot": "blue"}, [(AT - 70, 3)])], "x": [PROXY]}, SINCE),
+    ],
+)  # fmt: skip
+def test_errors_that_are_scraped_no_more_are_unknown_and_not_zero(source, asking, blue, answers, reason):
+    found = told(source, asking, blue, by_query(**answers), requests="x", errors="failures")
+    assert isinstance(found, NoData)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("answers", "figures"),
+    [
+        # A process is gone, with its requests as with its errors; another one counts both.
+        ({"failures": [of("a:1", (70, 2)), of("b:1", (70, 1), (9, 2))],
+          "x": [of("a:1", (70, 9)), of("b:1", (70, 5), (9, 8))]}, Figures(requests=3, errors=1)),
+        # An instance is gone, and Prometheus knows; another one counts.
+        ({"failures": [APP_LOST, of("b:1", (70, 2), (9, 3), job="app")],
+          "up": [of("a:1", (200, 1), (70, 1), job="app"), of("b:1", (70, 1), (9, 1), job="app")],
+          "x": [PROXY]}, Figures(requests=3, errors=1)),
+        # A process began again, and has had errors of one kind only.
+        ({"failures": [of("a:1", (70, 2), kind="a"), of("a:1", (70, 2), (9, 1), kind="b")],
+          "x": [of("a:1", (70, 9), (9, 3))]}, Figures(requests=3, errors=1)),
+    ],
+)  # fmt: skip
+def test_errors_of_what_is_gone_are_none(source, asking, blue, answers, figures):
+    how = by_query(**answers)
+    assert told(source, asking, blue, how, requests="x", errors="failures") == figures
+
+
+BAD, GOOD = {"code": "500"}, {"code": "200"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "figures"),
+    [
+        # The target was scraped, and has begun again without any.
+        ({"code": [of("a:1", (70, 2), **BAD)],
+          "x": [of("a:1", (70, 2), **BAD), of("a:1", (70, 9), (9, 3), **GOOD)]}, Figures(requests=3)),
+        # It is gone, and another one has come.
+        ({"code": [of("a:1", (70, 2), **BAD)],
+          "x": [of("a:1", (70, 2), **BAD), of("b:1", (70, 5), (9, 8), **GOOD)]}, Figures(requests=3)),
+        # A rule made both.
+        ({"code": [(BAD, [(AT - 70, 2)])], "x": [(BAD, [(AT - 70, 2)]), (GOOD, [(AT - 70, 5), (AT - 9, 8)])]},
+         Figures(requests=3)),
+    ],
+)  # fmt: skip
+def test_a_kind_of_requests_that_is_not_there_is_none(source, asking, blue, answers, figures):
+    assert told(source, asking, blue, by_query(**answers)) == figures
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        # The same metric, of which the application's errors count beside the proxy's requests.
+        (("x{job='proxy'}", "x{job='app', code='500'}"), {"app": [], "proxy": [PROXY]}, "job differs"),
+        (("x{side='proxy'}", "x{side='app'}"), {"app": [], "proxy": [PROXY]}, "side differs"),
+        (("x", "x{job='app'}"), {"app": [], "x": [PROXY]}, "may be of another job"),
+        (("x", "x{job=~'app.*'}"), {"app": [], "x": [PROXY]}, "may be of another job"),
+        (("x", "x{code='500'}"), {"code": [of("a:1", (70, 2), job="app", **BAD)], "x": [PROXY]}, SINCE),
+        # The release before had the label; this one calls it otherwise.
+        (("x", "x{code='500'}"),
+         {"code": [of("a:1", (70, 2), **BAD)],
+          "x": [of("a:1", (70, 2), **BAD), of("b:1", (70, 5), (9, 8), status="200")]},
+         "no series of x has the label code"),
+        (("x", "x{code='500'}"),
+         {"code": [], "x": [of("a:1", (70, 2), **GOOD), of("b:1", (70, 5), (9, 8), status="200")]},
+         "no series of x has the label code"),
+        # Names that are matched as labels are, or are no words.
+        (("{__name__='x'}", "{__name__='bad'}"), {"bad": [], "x": [PROXY]}, WHETHER),
+        (("{'x.y'}", "{'x.bad'}"), {"bad": [], "x": [PROXY]}, WHETHER),
+    ],
+)  # fmt: skip
+def test_errors_that_may_be_counted_elsewhere_are_unknown(source, asking, blue, case):
+    (requests, errors), answers, reason = case
+    found = told(source, asking, blue, by_query(**answers), requests=requests, errors=errors)
+    assert isinstance(found, NoData)
+    assert reason in found.reason
+
+
 FRESH = {**TARGET, "code": "500"}
 
 
@@ -299,7 +416,10 @@ def test_histograms_are_put_together(source, asking, blue, rows, latency):
 def test_latencies_that_are_unknown_are_left_out_with_the_reason(source, asking, blue, logger, case):
     rows, said = case
     how = by_query(y_bucket=rows, x=[(TARGET, [(AT - 70, 0), (AT - 5, 90)])])
-    assert told(source, asking, blue, how, requests="x", latency="y_bucket") == Figures(requests=90)
+    figures = told(source, asking, blue, how, requests="x", latency="y_bucket")
+    assert evolve(figures, unknown={}) == Figures(requests=90)
+    assert list(figures.unknown) == ["latency"]
+    assert said in figures.unknown["latency"]
     assert said in str(logger.lines)
 
 
@@ -352,8 +472,20 @@ def test_what_is_known_is_told_beside_what_is_not(source, asking, blue, logger):
     def how(request):
         vector("1" if request.asked["query"] == "c" else "NaN")(request)
 
-    assert told(source, asking, blue, how, queries={"memory": "m", "cpu": "c"}) == Figures(values={"cpu": 1})
+    figures = told(source, asking, blue, how, queries={"memory": "m", "cpu": "c"})
+    assert evolve(figures, unknown={}) == Figures(values={"cpu": 1})
+    assert figures.unknown == {"memory": "memory: m is nan, which is no number to go by"}
     assert "memory: m is nan" in str(logger.lines)
+
+
+def test_counts_that_are_unknown_are_not_none(source, asking, blue):
+    def how(request):
+        rows = "vector" if request.asked["query"] == "c" else "matrix"
+        request.result(rows, [{"metric": {}, "value": [1, "1"]}] if rows == "vector" else [])
+
+    figures = told(source, asking, blue, how, queries={"cpu": "c"}, requests="x")
+    assert (figures.requests, dict(figures.values)) == (0, {"cpu": 1})
+    assert "there is no series of x" in figures.unknown["requests"]
 
 
 def test_an_empty_version_would_match_everything_without_one(source, asking, blue):
@@ -376,7 +508,44 @@ def test_both_slots_of_nginx_are_made_of_what_is_the_canary_and_what_is_not(sour
     asking(server.url, preset="nginx", labels={"namespace": "prod"}).window(blue, *SPAN)
     first, second = [query for _, _, query in server.seen]
     assert 'service="shop-blue", canary="", namespace="prod"' in first
-    assert r'canary=~"(.+-)?shop\\-blue-[^-]+", namespace="prod"' in second
+    assert r'canary=~"prod-shop\\-blue-[a-z0-9-]{1,15}", namespace="prod"' in second
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("namespace", "pro.d-shop-blue-80", True),
+        ("exported_namespace", "pro.d-shop-blue-http-web", True),
+        ("namespace", "pro.d-billing-shop-blue-80", False),
+        ("namespace", "billing-pro.d-shop-blue-80", False),
+        ("namespace", "shop-blue-80", False),
+        ("namespace", "proxd-shop-blue-80", False),
+        ("namespace", "pro.d-shop-blue-administration-80", False),
+    ],
+)
+def test_the_canary_of_another_application_is_not_counted(source, asking, blue, case):
+    label, canary, found = case
+    server = source(matrix())
+    asking(server.url, preset="nginx", labels={label: "pro.d"}).window(blue, *SPAN)
+    (pattern,) = {re.search(r'canary=~"(.*?)"', query)[1] for _, _, query in server.seen if "=~" in query}
+    assert bool(re.fullmatch(pattern.replace("\\\\", "\\"), canary)) is found
+
+
+def test_a_namespace_may_be_the_environments(source, asking, blue):
+    server = source(matrix())
+    asking(server.url, preset="nginx", labels={"namespace": "{environment}"}).window(blue, *SPAN)
+    assert 'canary=~"testing-shop' in server.seen[1][2]
+    found = asking(server.url, preset="nginx", labels={"namespace": "{environment}"}).window(
+        evolve(blue, environment=""), *SPAN
+    )
+    assert "nobody knows the environment" in found.reason
+
+
+def test_no_errors_of_a_part_that_lacks_a_label_on_purpose_are_none(source, asking, blue):
+    """What went to nginx's main ingress has no label `canary`, and is asked for without it."""
+    how = by_query(status=[], service=[of("a:1", (70, 5), (9, 8), status="200")])
+    given = {"preset": "nginx", "labels": {"namespace": "prod"}}
+    assert told(source, asking, blue, how, **given).errors == 0
 
 
 def say(status, body):
@@ -451,6 +620,64 @@ def test_user_and_password_are_sent(source, asking, blue):
     provider = asking(server.url, queries={"m": "m"}, user="me", password=Secret("TOKEN"))
     assert provider.window(blue, *SPAN).values == {"m": 1}
     assert server.seen[0][1]["Authorization"] == "Basic bWU6b3Blbi1zZXNhbWU="
+
+
+def echoes(sent, cut):
+    """Ways in which a server may send back what it was sent."""
+    begin = "x" * cut
+    yield f"no such token: {sent}".encode()
+    yield f"{begin} {sent}".encode()
+    yield sent[cut:].encode()
+    yield sent.encode("latin-1")
+    yield f"{begin}<p>{html.escape(sent)}</p>".encode()
+    yield f"/login?then={quote(sent, safe='')}".encode()
+    yield json.dumps({"you": sent}).encode()
+    yield {"status": "success", "you": sent}
+    yield {"status": "error", "error": f"{begin}: {sent}"}
+    yield {"status": "success", "warnings": [sent]}
+    for row in ({"metric": {"you": sent}, "values": [[AT - 5, "NaN"]]}, {"metric": {"you": sent}}):
+        yield {"status": "success", "data": {"resultType": "matrix", "result": [row]}}
+
+
+LATIN = st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"])
+SECRETS = st.text(LATIN, min_size=8)
+
+
+@pytest.fixture
+def echoed(source, services, blue):
+    """`echoed(secret, cut, **options)`: all that is shown of what a server sends back."""
+    server = source(None)
+
+    def shown(secret, cut, **options):
+        known = evolve(services, secrets=TableOfSecrets({"MINE": secret}))
+        provider = PrometheusMetrics(PrometheusOptions(url=server.url, requests="x", **options), known)
+        for number, _ in enumerate(echoes("", cut)):
+
+            def how(request, number=number):
+                scheme, _, sent = request.headers["Authorization"].partition(" ")
+                meant = f" {base64.b64decode(sent).decode()}" if scheme == "Basic" else ""
+                said = list(echoes(f"{scheme} {sent}{meant}", cut))[number]
+                request.say(200 if isinstance(said, dict) else 401, said)
+
+            server.how = how
+            try:
+                yield provider.window(blue, *SPAN).reason
+            except UnoError as error:
+                yield str(error)
+
+    return shown
+
+
+@given(secret=SECRETS | SECRETS.map(lambda text: text * 20), cut=st.integers(0, 160), basic=st.booleans())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(secret="ab\"cdefghij'klm\\nopq<rst&" * 5, cut=150, basic=False)
+@example(secret="eyJhbGciOiJIUzI1NiJ9." + "A1b2" * 40 + ".SIGNATURE0123456789", cut=0, basic=True)
+def test_no_part_of_a_secret_is_shown_however_it_comes_back(echoed, secret, cut, basic):
+    given = {"user": "me", "password": Secret("MINE")} if basic else {"token": Secret("MINE")}
+    sent = base64.b64encode(f"me:{secret}".encode()).decode() if basic else secret
+    runs = {text[at : at + 8] for text in (secret, sent) for at in range(len(text) - 7)}
+    for shown in echoed(secret, cut, **given):
+        assert not [run for run in runs if run in shown], shown
 
 
 def test_a_secret_is_never_shown(source, asking, blue):

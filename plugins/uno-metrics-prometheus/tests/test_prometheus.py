@@ -261,7 +261,8 @@ def test_a_query_that_is_wrong_fails_in_prometheus_own_words(prometheus, asking,
 @pytest.mark.parametrize("preset", PRESETS)
 def test_what_a_preset_asks_is_understood(prometheus, asking, query, preset):
     now = datetime.now(UTC)
-    found = asking(prometheus.url, preset=preset).window(query, now - timedelta(seconds=60), now)
+    provider = asking(prometheus.url, preset=preset, labels={"namespace": "prod"})
+    found = provider.window(query, now - timedelta(seconds=60), now)
     assert found.reason.startswith("there is no series of ")
 
 

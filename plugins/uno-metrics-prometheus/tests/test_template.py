@@ -67,10 +67,12 @@ def test_a_value_stays_within_its_quotes(value):
         ("http_requests_total", "http_requests_total", []),
         ('a:b{x="1", y=~"(2|3)[4]", z!="{slot}"}', "a:b", ["x", "y", "z"]),
         ('{__name__="x", code=~"5.."}', "", ["__name__", "code"]),
+        ('{"x.y", code=~"5.."}', "x.y", ["code"]),
     ],
 )
 def test_a_selector_is_taken_apart(text, metric, labels):
-    assert selector(text) == (metric, labels)
+    found, matchers = selector(text)
+    assert (found, list(matchers)) == (metric, labels)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,8 @@ URL = "http://localhost:9090"
         ({"requests": "x", "queries": {"requests": "y"}}, "belongs to what is counted"),
         ({"requests": "x", "labels": {"job": "y"}}, "write yours into the selectors"),
         ({"preset": "envoy", "labels": {"a-b": "y"}}, "expected the name of a label"),
+        ({"preset": "nginx"}, "preset nginx: expected labels: {namespace: …}"),
+        ({"preset": "nginx", "labels": {"namespace": ""}}, "since ingress-nginx calls a canary namespace-"),
         ({"preset": "envoy", "slots": {"red": "y"}}, "expected blue or green"),
         ({"preset": "envoy", "slots": {"blue": "{ap}"}}, "did you mean {app}?"),
         ({"preset": "envoy", "user": "me"}, "user and password go together"),
@@ -138,7 +142,8 @@ def test_labels_come_to_those_of_a_preset_or_go_before_them():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_tells_the_slots_apart(name):
-    options = PrometheusOptions(url=URL, preset=name)
+    given = {"url": URL, "preset": name, "labels": {"namespace": "prod"}}
+    options = PrometheusOptions(**given)
     selectors = options.selectors()
     for texts in (selectors.requests, selectors.errors, selectors.latency):
         for text in texts:
@@ -146,6 +151,4 @@ def test_each_preset_tells_the_slots_apart(name):
             assert selector(text)[0]
     assert all("5" in text for text in selectors.errors)
     assert len({options.called(slot, preset=True) for slot in Slot}) == 2
-    assert (
-        PrometheusOptions(url=URL, preset=name, slots={"blue": "old"}).called(Slot.BLUE, preset=True) == "old"
-    )
+    assert PrometheusOptions(**given, slots={"blue": "old"}).called(Slot.BLUE, preset=True) == "old"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -50,7 +51,7 @@ class Api:
         self._services = services
         self._end = services.clock.monotonic() + options.timeout
         self._url = options.url.rstrip("/") + "/api/v1/query"
-        self._secrets: list[str] = []
+        self.veil = web.Veil()
         self._session = requests.Session()
         # No .netrc: a password that nobody configured here is sent nowhere.
         self._session.trust_env = False
@@ -98,7 +99,7 @@ class Api:
             return [_series(row) for row in rows]
         except (KeyError, TypeError, ValueError):
             raise self._failed(
-                promql, f"series that cannot be read: {web.excerpt(json.dumps(rows))}"
+                promql, f"series that cannot be read: {self._excerpt(json.dumps(rows))}"
             ) from None
 
     def _get(self, promql: str, at: float, seconds: float) -> tuple[int, bytes]:
@@ -138,13 +139,14 @@ class Api:
         if self._options.password is None:
             return None
         # As bytes: requests would send text as Latin-1, and Prometheus compares UTF-8.
-        return HTTPBasicAuth(self._options.user.encode(), self._reveal(self._options.password).encode())
+        user, password = self._options.user.encode(), self._reveal(self._options.password).encode()
+        self.veil.add(b64encode(user + b":" + password).decode())
+        return HTTPBasicAuth(user, password)
 
     def _reveal(self, secret: Secret) -> str:
         # The last line break of a secret's file is not part of the secret.
         text = self._services.secrets.reveal(secret).rstrip("\r\n")
-        if text and text not in self._secrets:
-            self._secrets.append(text)
+        self.veil.add(text)
         return text
 
     def _read(self, promql: str, status: int, body: bytes) -> Answer:
@@ -155,7 +157,7 @@ class Api:
             document = None
         if not isinstance(document, dict) or document.get("status") not in ("success", "error"):
             also = "; redirects are not followed" if 300 <= status < 400 else ""
-            raise self._failed(promql, f"{said}: {web.excerpt(body.decode('utf-8', 'replace'))}{also}")
+            raise self._failed(promql, f"{said}: {self._excerpt(body.decode('utf-8', 'replace'))}{also}")
         if status != HTTPStatus.OK or document["status"] == "error":
             raise self._failed(promql, f"{said}: {document.get('errorType')}: {document.get('error')}")
         if warnings := document.get("warnings"):
@@ -164,18 +166,20 @@ class Api:
             )
         data = document.get("data")
         if not isinstance(data, dict) or not isinstance(data.get("resultType"), str):
-            raise self._failed(promql, f"{said}: {web.excerpt(body.decode('utf-8', 'replace'))}")
+            raise self._failed(promql, f"{said}: {self._excerpt(body.decode('utf-8', 'replace'))}")
         return Answer(kind=data["resultType"], result=data.get("result"))
 
     def _late(self) -> str:
         return f"no answer within {self._options.timeout:g} s"
 
+    def _excerpt(self, text: str) -> str:
+        # Half a secret, or one in quotes of Python's, would not be known for one.
+        return web.excerpt(self.veil(text))
+
     def _failed(self, promql: str, found: str) -> UnoError:
-        for secret in self._secrets:
-            found = found.replace(secret, "***")
         return UnoError(
             "Prometheus did not answer a query",
-            found=web.line(found),
+            found=web.line(self.veil(found)),
             expected="a complete answer, which alone says anything",
             where=f"{self._options.url}, {promql}",
             remedy="try the query on the page of Prometheus; then look at the options under `metrics`",

@@ -38,7 +38,7 @@ def counted(found: Sequence[Series], span: Span, births: Births) -> float:
             known.append(growth.amount)
             left_out += [growth.why] if growth.why else []
         elif any(span.start < at <= span.end for at, _ in series.samples):
-            raise Unknown(f"{_named(series)}: {growth.why}")
+            raise Unknown(f"{named(series)}: {growth.why}")
     if not known:
         last = max((at for series in found for at, _ in series.samples), default=-math.inf)
         ago = (
@@ -85,7 +85,7 @@ def _buckets(part: Sequence[Series], span: Span, births: Births) -> Mapping[floa
         if growth.amount is not None:
             result[_edge(series)] = growth.amount
         elif any(span.start < at <= span.end for at, _ in series.samples):
-            raise Unknown(f"{_named(series)}: {growth.why}")
+            raise Unknown(f"{named(series)}: {growth.why}")
     return result
 
 
@@ -93,9 +93,9 @@ def _edge(series: Series) -> float:
     try:
         edge = float(series.labels["le"])
     except (KeyError, ValueError):
-        raise Unknown(f"{_named(series)} is no bucket: its label le is no number") from None
+        raise Unknown(f"{named(series)} is no bucket: its label le is no number") from None
     if math.isnan(edge):
-        raise Unknown(f"{_named(series)} is no bucket: its label le is no number")
+        raise Unknown(f"{named(series)} is no bucket: its label le is no number")
     return edge
 
 
@@ -105,7 +105,7 @@ def _new(series: Series, span: Span, births: Births) -> bool:
     return not old and births.from_zero(series)
 
 
-def _named(series: Series) -> str:
+def named(series: Series) -> str:
     name = series.labels.get("__name__", "")
     inside = ", ".join(f'{k}="{v}"' for k, v in sorted(series.labels.items()) if k != "__name__")
     return f"{name}{{{inside}}}"

@@ -147,7 +147,10 @@ class PrometheusOptions:
             raise ValueError(f"{given[0]} without requests: expected the counter of all requests, too")
         if not (self.preset or given or self.queries):
             raise ValueError("nothing is asked: expected a preset, or requests and errors, or queries")
-        selectors = self.selectors()
+        try:
+            selectors = self.selectors()
+        except ValueError as wrong_one:
+            raise ValueError(f"preset {self.preset}: {wrong_one}") from None
         for name in own:
             for text in getattr(selectors, name):
                 try:

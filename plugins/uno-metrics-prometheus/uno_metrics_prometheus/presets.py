@@ -6,10 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from uno_metrics_prometheus.template import quoted
-
-Matchers = Mapping[str, tuple[str, str]]
-"""For each label the operator and the value, with placeholders."""
+from uno_metrics_prometheus.template import Matchers, pattern, quoted
 
 
 @frozen(kw_only=True)
@@ -26,7 +23,9 @@ class Selectors:
 class Preset:
     """slots: what they are called there, in place of `{slot}`, unless the options say otherwise.
 
-    slices: matchers of which each finds a part of the slot's series.
+    slices: matchers of which each finds a part of the slot's series, their values without quotes. within:
+    labels of which the user gives one; in the matchers `{within}` stands for what that is, the first of them
+    that is given, and `why` says why it is needed.
     """
 
     requests: str
@@ -35,11 +34,20 @@ class Preset:
     unit: float
     slices: tuple[Matchers, ...]
     slots: Mapping[str, str] = field(factory=dict)
+    within: tuple[str, ...] = ()
+    why: str = ""
 
     def selectors(self, labels: Mapping[str, str]) -> Selectors:
-        """The selectors, where labels of the user's own come to those of the preset, or go before them."""
+        """The selectors, where labels of the user's own come to those of the preset, or go before them.
+
+        Raises ValueError where one is needed and not given.
+        """
         own: Matchers = {name: ("=", value) for name, value in labels.items()}
-        slices = [{**matchers, **own} for matchers in self.slices]
+        within = next(filter(None, (labels.get(name) for name in self.within)), "")
+        if self.within and not within:
+            expected = " or ".join(f"labels: {{{name}: …}}" for name in reversed(self.within))
+            raise ValueError(f"expected {expected}, since {self.why}")
+        slices = [{**_put(matchers, pattern(within)), **own} for matchers in self.slices]
         label, operator, value = self.errors
         return Selectors(
             requests=tuple(_selector(self.requests, one) for one in slices),
@@ -47,6 +55,12 @@ class Preset:
             latency=tuple(_selector(self.latency, one) for one in slices),
             unit=self.unit,
         )
+
+
+def _put(matchers: Matchers, within: str) -> Matchers:
+    return {
+        label: (operator, value.replace("{within}", within)) for label, (operator, value) in matchers.items()
+    }
 
 
 def _selector(metric: str, matchers: Matchers) -> str:
@@ -91,7 +105,8 @@ _ISTIO = Preset(
 
 # ingress-nginx, rootfs/etc/nginx/lua/monitor.lua and the user guide's page on monitoring: `service` is
 # the main ingress's, also for what went to the canary; `canary` is `namespace-service-port` for that,
-# and empty otherwise. So a slot has a part of each.
+# and empty otherwise. So a slot has a part of each. All three may hold hyphens: without the namespace
+# `prod-billing-api-80` would be the service `api` too. A port's name has 15 characters at the most.
 _NGINX = Preset(
     requests="nginx_ingress_controller_requests",
     errors=("status", "=~", "5.."),
@@ -99,9 +114,12 @@ _NGINX = Preset(
     unit=1.0,
     slices=(
         {"service": ("=", "{slot}"), "canary": ("=", "")},
-        {"canary": ("=~", "(.+-)?{slot}-[^-]+")},
+        {"canary": ("=~", "{within}-{slot}-[a-z0-9-]{1,15}")},
     ),
     slots=_WORKLOADS,
+    # Prometheus calls it the first where the controller's own namespace has the second name.
+    within=("exported_namespace", "namespace"),
+    why="ingress-nginx calls a canary namespace-service-port, which fits services of other namespaces too",
 )
 
 PRESETS: Mapping[str, Preset] = {

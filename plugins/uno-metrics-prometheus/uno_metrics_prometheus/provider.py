@@ -10,11 +10,12 @@ from typing import ParamSpec, TypeVar
 from attrs import define, field
 
 from uno_core import Counters, Figures, NoData, Query, Services, Unsupported
+from uno_metrics_prometheus import absence
 from uno_metrics_prometheus.api import Api, Series, duration, number
 from uno_metrics_prometheus.births import Births
 from uno_metrics_prometheus.counting import Span, Unknown, counted, histogram
 from uno_metrics_prometheus.options import PrometheusOptions
-from uno_metrics_prometheus.template import fill, plain, selector, used
+from uno_metrics_prometheus.template import fill, plain, used
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,8 +45,8 @@ class PrometheusMetrics:
             look = _Look(self._options, api, query, Span(start=_seconds(start), end=_seconds(end)))
             figures = look.figures()
         if not figures:
-            return NoData("; ".join(look.unknown) or "nothing of it was asked")
-        for reason in look.unknown:
+            return NoData("; ".join(look.unknown.values()) or "nothing of it was asked")
+        for reason in look.unknown.values():
             self._services.logger.warning(
                 "Prometheus knows a part only", slot=str(query.slot), unknown=reason
             )
@@ -60,7 +61,7 @@ class _Look:
     api: Api
     query: Query
     span: Span
-    unknown: list[str] = field(init=False, factory=list)
+    unknown: dict[str, str] = field(init=False, factory=dict)
     _births: Births = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,23 +71,27 @@ class _Look:
         """All that is known; None where that is nothing."""
         asked = set(self.query.metrics)
         reads = self.options.reads()
-        counts = self._known(self._counts) if "requests" in reads.names else None
+        counts = self._known("requests", self._counts) if "requests" in reads.names else None
         latency = None
         if counts and reads.latency and (not asked or any(name.startswith("latency_") for name in asked)):
-            latency = self._known(self._latency)
+            latency = self._known("latency", self._latency)
         wanted = [name for name in self.options.queries if not asked or name in asked]
-        values = {name: value for name in wanted if (value := self._known(self._value, name)) is not None}
+        read = {name: self._known(name, self._value, name) for name in wanted}
+        values = {name: value for name, value in read.items() if value is not None}
         if counts is None and not values:
             return None
         requests, errors = counts or (0.0, 0.0)
-        return Figures(requests=requests, errors=errors, latency=latency or {}, values=values)
+        return Figures(
+            requests=requests, errors=errors, latency=latency or {}, values=values, unknown=dict(self.unknown)
+        )
 
-    def _known(self, read: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | None:
-        """What is read, or None where it is unknown; the reason is kept."""
+    def _known(self, name: str, read: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | None:
+        """What is read, or None where it is unknown; the reason is kept under the name."""
         try:
             return read(*args, **more)
         except Unknown as why:
-            self.unknown.append(str(why))
+            # It may name series, which are a server's words too.
+            self.unknown[name] = self.api.veil(str(why))
             return None
 
     # What is counted
@@ -104,29 +109,18 @@ class _Look:
         return requests, errors
 
     def _errors(self, templates: Sequence[str], requests: Sequence[str], beside: Sequence[Series]) -> float:
-        """How many failed. A series that was never there counts 0 only where it would have been found."""
+        """How many failed. What was not scraped counts 0 only where it is known that nothing failed."""
         if not templates:
             return 0.0
         texts = self._filled(templates)
         found = self._all(texts)
-        if not found:
-            self._would_be_found(texts[0], requests[0], beside)
-            return 0.0
-        fresh = [one for one in found if any(self.span.start < at <= self.span.end for at, _ in one.samples)]
-        # The requests were scraped: what of the errors was not belongs to processes that are gone.
-        return self._growth(fresh, texts) if fresh else 0.0
-
-    def _would_be_found(self, errors: str, requests: str, beside: Sequence[Series]) -> None:
-        (metric, labels), (same, _) = selector(errors), selector(requests)
-        if metric != same:
-            raise Unknown(
-                f"there is no series of {errors}: nobody knows whether nothing failed, or whether the name is"
-                " wrong; let the application expose it with 0"
-            )
-        lacking = [name for name in labels if not any(name in one.labels for one in beside)]
-        # A matcher that lets through what lacks the label finds nothing out, and is no mistake.
-        if lacking:
-            raise Unknown(f"no series of {requests} has the label {lacking[0]}, which {errors} goes by")
+        alike = absence.of_one_metric(texts[0], requests[0])
+        absence.check(found, beside, self.span, self._births, alike=alike)
+        if told := absence.fresh(found, self.span):
+            return self._growth(told, texts)
+        # By what is scraped now: an old release that is gone had its own names and labels.
+        absence.would_be_found(texts[0], requests[0], absence.fresh(beside, self.span))
+        return 0.0
 
     def _latency(self) -> Mapping[float, float]:
         selectors = self.options.selectors()

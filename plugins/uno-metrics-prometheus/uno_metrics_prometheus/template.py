@@ -8,15 +8,19 @@ braces inside of quotes, where its value is escaped; outside there is only `{win
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 
 from attrs import frozen
+
+Matchers = Mapping[str, tuple[str, str]]
+"""For each label the operator and the value, in a selector with its quotes."""
 
 PLACEHOLDERS = ("app", "environment", "slot", "version", "window")
 
 _BRACED = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}")
-_LABEL = re.compile(r"([A-Za-z_]\w*)\s*(?:=~|!~|!=|=)\s*$")
+_LABEL = re.compile(r"([A-Za-z_]\w*)\s*(=~|!~|!=|=)\s*$")
 _SELECTOR = re.compile(r"\s*(?P<metric>[A-Za-z_:][\w:]*)?\s*(?P<matchers>\{[^{}()\[\]]*\})?\s*")
 
 
@@ -62,20 +66,37 @@ def quoted(text: str) -> str:
     return '"' + _escaped(text, '"') + '"'
 
 
-def selector(text: str) -> tuple[str, Sequence[str]]:
-    """The metric and the labels that a selector names; the metric is empty where only labels do.
+def says(value: str, text: str) -> bool:
+    """Whether a text in quotes is the one that is written for this value."""
+    return text[1:-1] == (value if text[0] == "`" else _escaped(value, text[0]))
+
+
+def pattern(text: str) -> str:
+    """A pattern that matches the text alone; placeholders in it stay."""
+    parts = re.split(r"(\{\{?[A-Za-z_]\w*\}\}?)", text)
+    return "".join(part if number % 2 else re.escape(part) for number, part in enumerate(parts))
+
+
+def selector(text: str) -> tuple[str, Matchers]:
+    """The metric that a selector names, empty where only labels do, and what it matches them by.
 
     Raises ValueError where it is anything else, a function or a range for instance.
     """
-    outside = "".join(piece.text if not piece.quote else '""' for piece in _pieces(text))
+    pieces = list(_pieces(text))
+    outside = "".join(piece.text if not piece.quote else '""' for piece in pieces)
     match = _SELECTOR.fullmatch(outside)
     if not match or not (match["metric"] or match["matchers"]):
         raise ValueError(
             f'{text}: expected a selector such as http_requests_total{{job="shop", slot="{{slot}}"}}, without'
             " function and range: uno counts by the samples themselves"
         )
-    labels = [m[1] for piece in (match["matchers"] or "").split('""') if (m := _LABEL.search(piece))]
-    return match["metric"] or "", labels
+    matchers, names = {}, [match["metric"] or ""]
+    for before, piece in pairwise(pieces):
+        if label := _LABEL.search(before.text):
+            matchers[label[1]] = (label[2], piece.text)
+        elif piece.quote:  # a metric's name that is no word stands among the labels
+            names.append(piece.text[1:-1])
+    return next(filter(None, names), ""), matchers
 
 
 def _pieces(text: str) -> Iterator[_Piece]:

@@ -1,12 +1,19 @@
+import base64
+import html
 import json
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from uno_core import ConfigError, Counters, Figures, NoData, Secret, UnoError
 from uno_core.testing import MetricProviderContract, PluginContract
+from uno_core.testing.fixtures import TableOfSecrets
 from uno_metrics_web.options import WebOptions
 from uno_metrics_web.plugin import uno_register_metric_providers
+from uno_metrics_web.provider import WebMetrics
 
 pytest_plugins = ["uno_core.testing.fixtures"]
 
@@ -166,7 +173,8 @@ def test_an_expression_that_cannot_be_worked_out_is_no_data(source, asking, blue
 
 def test_what_is_known_is_told_beside_what_is_not(source, asking, blue, logger):
     told = asking(source(say(document(load=None))).url, values=STATS).sample(blue)
-    assert told.figures == Figures(values={"memory": 30})
+    assert evolve(told.figures, unknown={}) == Figures(values={"memory": 30})
+    assert "load.cpu finds nothing" in told.figures.unknown["cpu"]
     assert "cpu: load.cpu finds nothing" in str(logger.lines)
 
 
@@ -274,6 +282,77 @@ def test_a_secret_is_sent_and_never_shown(source, asking, blue):
     with pytest.raises(UnoError) as caught:
         provider.sample(blue)
     assert "open-sesame" not in str(caught.value)
+
+
+def echoes(sent, cut):
+    """Ways in which a server may send back what it was sent: with the status, and a body or a document."""
+    begin = "x" * cut
+    yield 401, f"no such token: {sent}".encode()
+    yield 200, f"{begin} {sent}".encode()
+    yield 403, sent[cut:].encode()
+    yield 401, sent.encode("latin-1")
+    yield 401, f"{begin}<p>{html.escape(sent)}</p>".encode()
+    yield 302, f"/login?then={quote(sent, safe='')}".encode()
+    yield 401, {"you": sent}
+    yield 200, {"you": sent, begin: sent}
+    yield 200, {"load": {"cpu": sent}}
+    yield 200, {"load": {"cpu": {"you": [begin, sent]}}}
+
+
+@pytest.fixture
+def echoed(source, services, blue):
+    """`echoed(secret, cut)`: all that is shown of what a server sends back; `secret` is a header's value."""
+    server = source(None)
+
+    def shown(secret, cut):
+        known = evolve(services, secrets=TableOfSecrets({"MINE": secret}))
+        options = WebOptions(
+            url=server.url, values={"cpu": "load.cpu"}, headers={"Authorization": Secret("MINE")}
+        )
+        for number, _ in enumerate(echoes("", cut)):
+
+            def how(request, number=number):
+                scheme, _, sent = request.headers["Authorization"].partition(" ")
+                meant = f"{scheme} {sent} {base64.b64decode(sent).decode() if scheme == 'Basic' else ''}"
+                status, said = list(echoes(meant, cut))[number]
+                request.say(status, said)
+
+            server.how = how
+            try:
+                yield WebMetrics(options, known).sample(blue).reason
+            except UnoError as error:
+                yield str(error)
+
+    return shown
+
+
+LATIN = st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"])
+SECRETS = st.text(LATIN, min_size=8)
+
+
+@given(
+    secret=SECRETS | SECRETS.map(lambda text: text * 20),
+    cut=st.integers(0, 160),
+    scheme=st.sampled_from(["Bearer", "Token", "Basic"]),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(secret="ab\"cdefghij'klm\\nopq<rst&" * 5, cut=150, scheme="Bearer")
+@example(secret="A1b2" * 40 + ".SIGNATURE0123456789", cut=0, scheme="Basic")
+def test_no_part_of_a_secret_is_shown_however_it_comes_back(echoed, secret, cut, scheme):
+    sent = base64.b64encode(f"me:{secret}".encode()).decode() if scheme == "Basic" else secret
+    runs = {text[at : at + 8] for text in (secret, sent) for at in range(len(text) - 7)}
+    for shown in echoed(f"{scheme} {sent}", cut):
+        assert not [run for run in runs if run in shown], shown
+
+
+def test_the_token_is_hidden_by_itself_too(source, asking, blue, services):
+    services = evolve(services, secrets=TableOfSecrets({"MINE": "Bearer abcdef"}))
+    options = WebOptions(
+        url=source(say(b"abcdef is wrong", 401)).url, values=STATS, headers={"Authorization": Secret("MINE")}
+    )
+    with pytest.raises(UnoError) as caught:
+        WebMetrics(options, services).sample(blue)
+    assert caught.value.found == "401 Unauthorized: '*** is wrong'"
 
 
 def test_a_redirect_is_not_followed(source, asking, blue):

@@ -50,7 +50,7 @@ class WebMetrics:
         """Keep both; do no I/O."""
         self._options = options
         self._services = services
-        self._revealed: set[str] = set()
+        self._veil = web.Veil()
 
     def window(self, query: Query, start: datetime, end: datetime) -> Figures | NoData:
         raise Unsupported(
@@ -68,25 +68,26 @@ class WebMetrics:
         except Unknown as why:
             return NoData(str(why))
         document = self._ask(asked)
-        unknown: list[str] = []
+        unknown: dict[str, str] = {}
         values = self._values(query, document, unknown)
         try:
             counted, errors, process = self._counts(document)
         except Unknown as why:
             # Half a sample would look like a reset, and everything would be counted once more.
-            return NoData(self._scrubbed("; ".join([*unknown, str(why)])))
+            return NoData(self._veil("; ".join([*unknown.values(), str(why)])))
         if not values and not self._options.requests:
-            return NoData(self._scrubbed("; ".join(unknown)) or "nothing of it was asked")
-        for reason in map(self._scrubbed, unknown):
+            return NoData(self._veil("; ".join(unknown.values())) or "nothing of it was asked")
+        unknown = {name: self._veil(reason) for name, reason in unknown.items()}
+        for reason in unknown.values():
             self._services.logger.warning(
                 "the answer holds a part only", slot=str(query.slot), unknown=reason
             )
-        figures = Figures(requests=counted, errors=errors, values=values)
+        figures = Figures(requests=counted, errors=errors, values=values, unknown=unknown)
         return Counters(
             at=self._services.clock.now(), series=f"{asked.url} {process}".strip(), figures=figures
         )
 
-    def _values(self, query: Query, document: Any, unknown: list[str]) -> Mapping[str, float]:
+    def _values(self, query: Query, document: Any, unknown: dict[str, str]) -> Mapping[str, float]:
         result = {}
         for name, expression in self._options.values.items():
             if query.metrics and name not in query.metrics:
@@ -94,7 +95,7 @@ class WebMetrics:
             try:
                 result[name] = number(expression, document)
             except Unknown as why:
-                unknown.append(f"{name}: {why}")
+                unknown[name] = f"{name}: {why}"
         return result
 
     def _counts(self, document: Any) -> tuple[float, float, str]:
@@ -161,11 +162,11 @@ class WebMetrics:
         text = body.decode("utf-8", errors="replace")
         if not 200 <= status < 300:
             also = "; redirects are not followed" if 300 <= status < 400 else ""
-            raise self._failed(asked, f"{said}: {web.excerpt(text)}{also}")
+            raise self._failed(asked, f"{said}: {self._excerpt(text)}{also}")
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise self._failed(asked, f"{said}, but no JSON: {web.excerpt(text)}") from None
+            raise self._failed(asked, f"{said}, but no JSON: {self._excerpt(text)}") from None
 
     def _answer(self, asked: _Asked, headers: Mapping[str, str]) -> tuple[int, bytes]:
         options = self._options
@@ -199,21 +200,19 @@ class WebMetrics:
             if isinstance(value, Secret):
                 # The last line break of a secret's file is not part of the secret.
                 headers[name] = self._services.secrets.reveal(value).rstrip("\r\n")
-                self._revealed.add(headers[name])
+                self._veil.add(headers[name])
             else:
                 headers[name] = value
         return headers
 
-    def _scrubbed(self, text: str) -> str:
-        """Without secrets, which a server may send back."""
-        for secret in self._revealed - {""}:
-            text = text.replace(secret, "***")
-        return text
+    def _excerpt(self, text: str) -> str:
+        # Half a secret, or one in quotes of Python's, would not be known for one.
+        return web.excerpt(self._veil(text))
 
     def _failed(self, asked: _Asked, what: str) -> UnoError:
         return UnoError(
             "the metrics web got no answer that can be read",
-            found=web.line(self._scrubbed(what)),
+            found=web.line(self._veil(what)),
             expected="a status 2xx, and JSON",
             where=asked.url,
             remedy="ask the URL by hand; then look at the options under `metrics`",

@@ -8,7 +8,17 @@ from collections.abc import Iterator, Sequence
 from uno_core import Story
 from uno_report import telling
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~@&$]|:(?=//))")
+_MEANT = re.compile(
+    r"""(?P<begins> [@\#!$%&~](?=[\w"]) | :(?=//) | (?<=www)\. | (?<=\bGH)-(?=\d) )
+    | (?P<sign> [\\`*_\[\]<>\#|~@&$] )
+    | (?P<commit> (?<![0-9a-z]) (?=[a-f]*\d) (?=\d*[a-f]) [0-9a-f]{7,40} (?![0-9a-z]) )""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""What has a meaning of its own on GitHub or GitLab: the sign that begins a mention, a reference or a link,
+any other sign, and what may be the name of a commit."""
+APART = "<!-- -->"
+"""Shows nothing, and keeps two parts from being one word. Mentions, references and commits are looked for in
+what entities stand for, so that an entity alone keeps none from being one (github/cmark-gfm, issue 181)."""
 SIGNS = {"good": "✅", "back": "↩️", "bad": "❌", "going": "⏳"}
 
 
@@ -30,8 +40,14 @@ def markdown(story: Story) -> str:
 
 def plain(text: str) -> str:
     """Text that means nothing but itself, on one line."""
-    # An entity, since a backslash does not keep a mention from being one.
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[1])};", telling.printable(" ".join(text.split())))
+    return _MEANT.sub(_unmeant, telling.printable(" ".join(text.split())))
+
+
+def _unmeant(found: re.Match[str]) -> str:
+    if name := found["commit"]:
+        # No seven of it stand together, which is the least that a commit goes by.
+        return APART.join(name[at : at + 6] for at in range(0, len(name), 6))
+    return f"&#{ord(found[0])};" + (APART if found["begins"] else "")
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
