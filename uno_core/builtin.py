@@ -128,6 +128,8 @@ class ThresholdJudge:
         return _compared(least, most, bounds.compare) > bounds.max
 
     def _read(self, metric: str, windows: Sequence[Figures]) -> _Measured:
+        if not windows:
+            return _Measured(silence="nothing is known")
         options = self._options
         figures = _sum(windows)
         if readings := [f.values[metric] for f in windows if metric in f.values]:
