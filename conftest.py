@@ -18,6 +18,11 @@ pytest_plugins = ["pytester", "uno_core.testing.fixtures"]
 
 COMPONENTS = {
     "chromium": lambda: shutil.which("chromium") is not None,
+    # Built from Go modules, or given by one of the two.
+    "cluster": lambda: (
+        shutil.which("go") is not None
+        or bool({"KUBEBUILDER_ASSETS", "UNO_TEST_KUBECONFIG"} & set(os.environ))
+    ),
     "envoy": lambda: find_spec("envoy") is not None,
     # Debian keeps what only a server needs off the PATH.
     "postgresql": lambda: (

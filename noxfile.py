@@ -194,6 +194,13 @@ def measures(session):
 
 
 @nox.session
+def cluster(session):
+    """A Kubernetes to play with on this machine, until Ctrl-C: the one that the tests use."""
+    # Ctrl-C reaches it too: it ends its processes before nox would kill it.
+    run(session, "python", "-m", "tests.cluster", *session.posargs, interrupt_timeout=15)
+
+
+@nox.session
 def build(session):
     """Wheels and source distributions of every package, in dist/."""
     session.run(UV, "build", "--all-packages", external=True)

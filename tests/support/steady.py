@@ -31,6 +31,8 @@ class Steady:
     port: int
     rate: float
     threads: int = 8
+    host: str = ""
+    """The Host that is asked for, where it is not the address."""
     answers: list[Answer] = field(factory=list)
     _leave: threading.Event = field(init=False, factory=threading.Event)
     _workers: list[threading.Thread] = field(init=False, factory=list)
@@ -56,7 +58,7 @@ class Steady:
         while not self._leave.wait(chance.expovariate(self.rate / self.threads)):
             at = time.monotonic()
             try:
-                connection.request("GET", "/")
+                connection.request("GET", "/", headers={"Host": self.host} if self.host else {})
                 answer = connection.getresponse()
                 said = answer.read().decode().split()
                 self.answers.append(Answer(at, answer.status, said[0] if said else ""))
