@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -15,13 +14,11 @@ from uno_core.analysis.windows import together
 from uno_core.config.options import option
 from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.judge import JudgeInfo, Window
-from uno_core.contracts.metrics import Figures
+from uno_core.contracts.metrics import Figures, is_percentile
 from uno_core.contracts.services import Services
 from uno_core.contracts.state import StateStoreInfo
 from uno_core.hookspecs import hookimpl
 from uno_core.model import Bounds, Compare, Finding, Verdict
-
-_PERCENTILE = re.compile(r"latency_p(\d{1,2}(?:\.\d+)?)$")
 
 
 @frozen(kw_only=True)
@@ -146,8 +143,8 @@ class ThresholdJudge:
         reader: Callable[[Figures], float]
         if metric == "error_rate":
             reader = _error_rate
-        elif found := _PERCENTILE.match(metric):
-            share = float(found[1]) / 100
+        elif is_percentile(metric):
+            share = float(metric.removeprefix("latency_p")) / 100
             reader = lambda f: _percentile(f, share)  # noqa: E731 - a name would say less
         else:
             return _Measured(silence="the provider gives no such metric")

@@ -155,6 +155,11 @@ class Gathering:
         """The first provider that counts per slot."""
         return next((one for one in self.providers if one.reads.counts), None)
 
+    @property
+    def compares(self) -> bool:
+        """Whether slots are compared at all: there is a judge for that, and counts of both."""
+        return self.counting is not None and bool(self.comparing)
+
     def compared(self) -> str:
         """What is compared by default though nobody asked for it, for plans; empty where nothing is."""
         counting = self.counting

@@ -166,7 +166,7 @@ class Targeting(Assembly):
         compared = self.gathering.compared()
         if compared:
             yield compared
-        elif not any(thresholds(target.options)):
+        elif not any(thresholds(target.options)) and not self.gathering.compares:
             yield "no metric is looked at: waits are timed, and only health is watched"
         if self.config.health is None and not list(urls(target.options)):
             yield "no health check is configured: an instance counts as healthy when it is ready"

@@ -18,11 +18,13 @@ from uno_core.config.nodes import Node, Table, read
 from uno_core.config.secrets import SystemSecrets
 from uno_core.config.wanted import Overrides
 from uno_core.contracts.health import HealthCheckInfo
+from uno_core.contracts.judge import JudgeInfo
 from uno_core.contracts.metrics import MetricProviderInfo, Reads
 from uno_core.contracts.platform import PlatformInfo
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.discovery import kind_of
 from uno_core.errors import ConfigError, UnoError
+from uno_core.gathering import BESIDE
 from uno_core.model import Secret
 from uno_core.planning import choose
 from uno_core.registry import Registry
@@ -268,12 +270,23 @@ class _Environment:
                 "health", "no health check: an instance counts as well when it is ready", where,
                 'write health: {name: http, url: "http://{host}:{port}/health"}',
             )  # fmt: skip
-        if not any(thresholds(options)):
+        if not any(thresholds(options)) and not self._compares():
             self.report.remark(
                 "metrics", f"no metrics: {strategy} waits by the clock, and looks at health alone", where,
                 f"write strategies: {{{strategy}: {{metrics_threshold: {{error_rate: 1%}}}}}}"
                 " where the strategy has it",
             )  # fmt: skip
+
+    def _compares(self) -> bool:
+        """Whether a judge compares the slots, by counts that somebody has."""
+        config, infos = self.checked.config, self.checked.registry.infos(JudgeInfo)
+        named = [config.judge, *(config.more_judges or ())]
+        judged = any(infos[choice.name].compares for choice in named if choice and choice.name in infos)
+        beside = config.more_judges is None and BESIDE in infos
+        providers = self._providers()
+        return (judged or beside) and (
+            providers is None or any(reads is None or reads.counts for _, reads in providers)
+        )
 
     # What has to be there
 

@@ -64,7 +64,7 @@ def test_every_mistake_of_every_environment_is_told_at_once(written):
     for near in ("application", "instances", "canary"):
         assert f"did you mean {near}?" in said.out
     assert said.out.count("platform knows no key instnces") == 1, "once, though two environments have it"
-    assert said.out.rstrip().endswith("6 mistakes, 1 warning")
+    assert said.out.rstrip().endswith("6 mistakes")
 
 
 def test_what_an_environment_replaces_has_to_be_right_all_the_same(written):
@@ -120,15 +120,32 @@ def test_a_secret_that_is_not_there(written, reference):
 
 
 @pytest.mark.parametrize(
-    ("without", "kind"),
-    [('health: {name: http, headers: {Authorization: "${HEALTH_TOKEN}"}}\n', "health"),
-     ("strategies: {canary: {metrics_threshold: {error_rate: 1%}}}\n", "metrics")],
+    ("without", "instead", "kind"),
+    [('health: {name: http, headers: {Authorization: "${HEALTH_TOKEN}"}}\n', "", "health"),
+     ("strategies: {canary: {metrics_threshold: {error_rate: 1%}}}\n", "more_judges: []\n", "metrics")],
 )  # fmt: skip
-def test_a_deployment_without_evidence_is_a_warning(written, without, kind):
-    said = written(RIGHT.replace(without, ""), "--output", "json")
+def test_a_deployment_without_evidence_is_a_warning(written, without, instead, kind):
+    said = written(RIGHT.replace(without, instead), "--output", "json")
     assert said.code == 0
     assert [warning["kind"] for warning in said.json["warnings"]] == [kind]
-    assert written(RIGHT.replace(without, ""), "--strict").code == 2
+    assert written(RIGHT.replace(without, instead), "--strict").code == 2
+
+
+def test_a_judge_that_compares_is_evidence(written):
+    said = written(RIGHT.replace("strategies: {canary: {metrics_threshold: {error_rate: 1%}}}\n", ""))
+    assert "no metrics" not in said.out
+    assert said.code == 0
+
+
+@pytest.mark.parametrize(("metric", "words"), [
+    ("latency_p95: 300", "with its unit, 300ms"),
+    ("latency_p950: 1s", "latency_p950"),
+    ("latency_p101: 1s", "latency_p101"),
+])  # fmt: skip
+def test_a_latency_that_cannot_be_meant_so(written, metric, words):
+    said = written(RIGHT.replace("error_rate: 1%", metric))
+    assert said.code == 2
+    assert words in said.out
 
 
 def test_state_on_a_runner_and_no_platform_at_all(written, shop):

@@ -102,9 +102,26 @@ def test_what_is_no_amount(text):
         values.amount(text)
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("300ms", 0.3), ("0.3", 0.3), ("9.9", 9.9), ("300s", 300)])
+def test_a_latency_is_a_duration(text, seconds):
+    assert values.latency(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["10", "300", "300.0"])
+def test_a_bare_latency_may_have_been_meant_as_milliseconds(text):
+    with pytest.raises(ValueError, match="with its unit, 300ms or"):
+        values.latency(text)
+
+
 @pytest.mark.parametrize(
     ("metric", "unit"),
-    [("latency_p95", "s"), ("latency", "s"), ("error_rate", "share"), ("cpu", "cores"), ("memory", "")],
+    [
+        ("latency_p95", "latency"),
+        ("latency", "latency"),
+        ("error_rate", "share"),
+        ("cpu", "cores"),
+        ("memory", ""),
+    ],
 )
 def test_the_unit_of_a_metric_comes_from_its_name(metric, unit):
     assert values.unit_of(metric) == unit

@@ -103,7 +103,8 @@ def _show(
         return
     printing.out(
         f"{record.id}: {record.version} by {record.strategy}, {record.status.value}"
-        f", since {wording.day(record.created)}"
+        f", began {wording.day(record.created)}"
+        + (f", ended {wording.day(record.updated)}" if record.status.final else "")
     )
     if record.message:
         printing.out(f"  {record.message}")

@@ -20,6 +20,7 @@ from uno_core.config import values
 from uno_core.config.measuring import LIMITS, MEASURED, limit_spec
 from uno_core.config.options import OptionSpec, spec_of
 from uno_core.config.structure import fields_of, is_json, required
+from uno_core.config.values import BARE
 from uno_core.errors import ConfigError
 from uno_core.model import Amount, Bounds, Compare, Secret
 
@@ -28,6 +29,8 @@ Schema: TypeAlias = dict[str, Any]
 _PLAIN = OptionSpec(help="")
 _EXPONENT = r"(?:[eE][-+]?[0-9]+)?"
 _DECIMAL = rf"(?:[0-9]+(?:\.[0-9]+)?{_EXPONENT}|\.[0-9]+)"
+_NUMBER = rf"[0-9]+(?:\.[0-9]+)?{_EXPONENT}"
+_PART = rf"{_NUMBER}(?:ms|[dhms])"
 _MORE = r"(?=[0-9.]*[1-9])"
 """Before a number: it is more than nothing."""
 _WORDS_OF_BOOLEANS = "^(?:[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF])$"
@@ -273,6 +276,9 @@ def _scalar(kind: Any, spec: OptionSpec) -> Schema:
         number = "integer" if kind is int else "number"
         if not spec.unit:
             return {"type": number, **_limits(spec)}
+        if spec.unit == "latency":
+            pattern = rf"^(?:{_below(BARE, including=False)}|(?:{_PART})+)$"
+            return {"type": [number, "string"], "pattern": pattern, "minimum": 0, "exclusiveMaximum": BARE}
         if spec.unit == "s":
             return {"type": [number, "string"], "pattern": _duration(spec), "minimum": 0, **_limits(spec)}
         return {"type": [number, "string"], **_measured(spec)}
@@ -285,8 +291,7 @@ def _scalar(kind: Any, spec: OptionSpec) -> Schema:
 
 def _duration(spec: OptionSpec) -> str:
     """Durations as text. Of limits only that there has to be any can be said by a pattern."""
-    number = rf"[0-9]+(?:\.[0-9]+)?{_EXPONENT}"
-    part = rf"{number}(?:ms|[dhms])"
+    number, part = _NUMBER, _PART
     if spec.gt is not None and spec.gt >= 0:
         return rf"^(?:{_MORE}{number}|(?:{part})*{_MORE}{part}(?:{part})*)$"
     return rf"^(?:{number}|(?:{part})+)$"

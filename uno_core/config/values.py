@@ -17,6 +17,10 @@ _PART = re.compile(rf"({_NUMBER})(ms|[dhms])")
 DURATION = "a duration: seconds, or 500ms, 30s, 5m, 1h30m"
 SHARE = "a share: 0.01 or 1%"
 PERCENT = "percent: 25 or 25%"
+BARE = 10
+"""Seconds from which on a latency needs its unit."""
+
+LATENCY = "a duration with its unit, 300ms or 0.3s: nobody knows of 300 whether it is milliseconds"
 AMOUNT = "a number of instances, or a share of them: 2 or 25%"
 
 
@@ -55,6 +59,14 @@ def duration(text: str) -> float:
     if not math.isfinite(total):
         raise ValueError(DURATION)
     return total
+
+
+def latency(text: str) -> float:
+    """A duration; a bare number of 10 or more is refused, since it may have been meant as milliseconds."""
+    seconds = duration(text)
+    if seconds >= BARE and re.fullmatch(_NUMBER, text):
+        raise ValueError(LATENCY)
+    return seconds
 
 
 def write_duration(seconds: float) -> str:
@@ -121,7 +133,7 @@ def amount(text: str) -> Amount:
 def unit_of(metric: str) -> str:
     """The unit of a metric by its name: latencies are durations, rates shares, `cpu` counts cores."""
     if metric.startswith("latency"):
-        return "s"
+        return "latency"
     if metric == "cpu":
         return "cores"
     return "share" if metric.endswith("_rate") else ""
@@ -134,8 +146,10 @@ def cores(text: str) -> float:
 
 
 def measure(text: str, unit: str) -> float:
-    """A number in a unit: `s`, `share`, `cores`, `%`, or a plain number."""
-    return {"s": duration, "share": share, "cores": cores, "%": percent}.get(unit, number)(text)
+    """A number in a unit: `s`, `latency`, `share`, `cores`, `%`, or a plain number."""
+    return {"s": duration, "latency": latency, "share": share, "cores": cores, "%": percent}.get(
+        unit, number
+    )(text)
 
 
 def bounds(least: float | None, most: float | None) -> Bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -95,7 +96,15 @@ class Reads:
 
     def knows(self, metric: str) -> bool:
         """Whether a metric may be asked for."""
-        return not self.names or metric in self.names or (self.latency and metric.startswith("latency_p"))
+        return not self.names or metric in self.names or (self.latency and is_percentile(metric))
+
+
+_PERCENTILE = re.compile(r"latency_p(\d{1,2}(?:\.\d+)?)$")
+
+
+def is_percentile(metric: str) -> bool:
+    """Whether it is the name of a percentile of the latencies: `latency_p95`, `latency_p99.9`."""
+    return _PERCENTILE.match(metric) is not None
 
 
 @frozen(kw_only=True)

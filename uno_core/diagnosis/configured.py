@@ -83,7 +83,7 @@ class _Examination:
         self._options = sections.strategy_options(session.config, choice.info, session.registry)
         session.registry.strategy(choice.info, self._options, session.logger)
         yield Diagnosis.ok("strategy", f"{choice.info.name}, {choice.why}")
-        if not any(thresholds(self._options)):
+        if not any(thresholds(self._options)) and not session.gathering.compares:
             yield Diagnosis.warning(
                 "metrics",
                 "no metric is looked at: waits are timed, and only health is watched",

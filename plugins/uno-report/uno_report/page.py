@@ -94,12 +94,14 @@ def _charts(story: Story) -> Iterator[str]:
             told="The share of failed requests of the new release and of the one before, in percent.",
             lines=measured.errors(story),
             unit=lambda v: f"{v:.3g} %",
+            top=1.0,
         ),
         Chart(
             title="Latency",
             told="Median and 95th percentile of both releases, in milliseconds; the 95th is stronger.",
             lines=measured.latency(story),
             unit=lambda v: f"{v:.3g} ms",
+            top=1.0,
         ),
         Chart(
             title="Evidence against the new release",
