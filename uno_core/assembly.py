@@ -24,15 +24,18 @@ from uno_core.config.secrets import SystemSecrets
 from uno_core.contracts.engine import EngineInfo
 from uno_core.contracts.health import HealthCheck, HealthCheckInfo
 from uno_core.contracts.notifier import Notifier, NotifierInfo
-from uno_core.contracts.platform import Platform, PlatformInfo
+from uno_core.contracts.platform import Capabilities, Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.effects.commands import System
 from uno_core.effects.unrouted import Unrouted, without_traffic
-from uno_core.effects.world import Policy, World
+from uno_core.effects.world import Policy, World, only_unos
 from uno_core.errors import ConfigError, Unsupported
 from uno_core.gathering import Gathering
 from uno_core.registry import Registry
+
+PLATFORM = "platform"
+"""The state store that the platform itself is."""
 
 
 @define(slots=False)
@@ -64,16 +67,21 @@ class Assembly:
     @cached_property
     def platform_options(self) -> Any:
         config = self.config
-        platform = config.platform
-        if platform and "namespace" in platform.options.entries:
-            declared = self.registry.options(self.platform_info)
-            from_flag = platform.options.line("namespace") == "--namespace"
-            if from_flag and declared and "namespace" not in {a.name for a in attrs.fields(declared)}:
-                self.logger.warning("the platform has no namespaces: ignored", platform=platform.name)
-                config = evolve(
-                    config, platform=evolve(platform, options=platform.options.without("namespace"))
-                )
+        for key, flag in (("namespace", "--namespace"), ("adopt", "--adopt")):
+            config = self._without(config, key, flag)
         return sections.platform_options(config, self.platform_info, self.registry)
+
+    def _without(self, config: Config, key: str, flag: str) -> Config:
+        """Without what a flag says of every platform, where this one knows no such thing."""
+        platform = config.platform
+        if platform is None or key not in platform.options.entries or platform.options.line(key) != flag:
+            return config
+        declared = self.registry.options(self.platform_info)
+        if declared is None or key in {a.name for a in attrs.fields(declared)}:
+            return config
+        if key == "namespace":
+            self.logger.warning("the platform has no namespaces: ignored", platform=platform.name)
+        return evolve(config, platform=evolve(platform, options=platform.options.without(key)))
 
     @cached_property
     def state_dir(self) -> Path:
@@ -85,8 +93,13 @@ class Assembly:
 
     @cached_property
     def store_info(self) -> StateStoreInfo:
-        """Raises ConfigError where nobody registers the state store that is named."""
+        """Raises ConfigError where nobody registers the state store that is named.
+
+        `platform` is the one that is named as the platform: what it keeps lies in the platform itself.
+        """
         section = self.config.state
+        if section is not None and section.name == PLATFORM:
+            return self._own_store(section.where)
         if section is None or "://" not in section.name:
             name = section.name if section and section.name else "file"
             return self.registry.find(StateStoreInfo, name, where=section.where if section else "")
@@ -103,6 +116,16 @@ class Assembly:
             where=section.where,
             remedy=f"pip install uno-state-{scheme}",
         )
+
+    def _own_store(self, where: str) -> StateStoreInfo:
+        found = self.registry.infos(StateStoreInfo).get(self.platform_info.name)
+        if found is None:
+            raise ConfigError(
+                f"the platform {self.platform_info.name} keeps no state", found=f"state: {PLATFORM}",
+                expected="one of " + ", ".join(self.registry.infos(StateStoreInfo)), where=where,
+                remedy="state: file, or one that other machines reach, such as postgresql://…",
+            )  # fmt: skip
+        return found
 
     @cached_property
     def store(self) -> StateStore:
@@ -160,8 +183,9 @@ class Assembly:
     @cached_property
     def world(self) -> World:
         """Raises Unsupported where a half is missing."""
-        capabilities = self.platform_info.capabilities
-        router, platforms = self.platform.router, [self.platform]
+        capabilities = self._capable(self.platform, self.platform_info)
+        platforms = [self.platform]
+        router = self.platform.router if self.config.router is None and self.config.routed else None
         if (other := self.config.router) is not None:
             info = self.registry.find(PlatformInfo, other.name, where=other.where)
             options = sections.router_options(self.config, info, self.registry)
@@ -169,7 +193,7 @@ class Assembly:
             router = beside.router
             platforms.append(beside)
             capabilities = evolve(
-                info.capabilities,
+                self._capable(beside, info),
                 mixed=capabilities.mixed,
                 retires=capabilities.retires,
                 least_ready=capabilities.least_ready,
@@ -200,6 +224,11 @@ class Assembly:
                 health_failures=settings.health_failures,
             ),
         )
+
+    @staticmethod
+    def _capable(platform: Platform[Any], info: PlatformInfo) -> Capabilities:
+        with only_unos(platform, "capable"):
+            return platform.capable() or info.capabilities
 
     # Evidence
 

@@ -303,3 +303,17 @@ def test_the_command_of_a_hook_is_looked_for_before_anything_is_touched(shop, co
     assert command in said.err
     assert shop.world.path.read_text() == before
     assert shop.uno("history", "--output", "json").json["deployments"] == []
+
+
+def test_adopting_means_nothing_to_a_platform_that_knows_no_such_thing(shop):
+    shop.world.live("v1")
+    said = shop.uno("deploy", "--version", "v2", "--adopt")
+    assert said.code == 0
+    assert "adopt" not in said.err
+
+
+def test_a_platform_that_keeps_no_state(shop):
+    said = shop.uno("deploy", "--version", "v1", "--option", "state=platform")
+    assert said.code == 2
+    assert "the platform filed keeps no state" in said.err
+    assert "state: file" in said.err

@@ -50,9 +50,13 @@ def sketches(registry: Registry, around: Surroundings) -> Mapping[str, Sketch]:
 
 
 def pick(made: Mapping[str, Sketch]) -> str:
-    """The platform that speaks for itself: it runs here already, or it is the only one; else none."""
+    """The platform that speaks for itself: it runs here already, or it is the only one; else none.
+
+    One that says nothing of how it begins is chosen by its name alone, where there is another one.
+    """
     running = [name for name, sketch in made.items() if sketch.running]
-    alone = running or list(made)
+    speaking = [name for name, sketch in made.items() if sketch != Sketch()]
+    alone = running or speaking or list(made)
     return alone[0] if len(alone) == 1 else ""
 
 

@@ -28,6 +28,11 @@ PLACE = {
     "platform": click.option("--platform", default="", metavar="NAME", help="What it runs on."),
     "strategy": click.option("--strategy", default="", metavar="NAME", help="How it is deployed."),
     "namespace": click.option("--namespace", default="", metavar="NAME", help="The platform's namespace."),
+    "adopt": click.option(
+        "--adopt",
+        is_flag=True,
+        help="Take over the fields that somebody else owns, where the platform has such.",
+    ),
     "option": click.option(
         "--option",
         multiple=True,
@@ -52,6 +57,7 @@ class Request:
     platform: str
     strategy: str
     namespace: str
+    adopt: bool
     option: tuple[str, ...]
     version: str = ""
     image: str = ""
@@ -79,6 +85,7 @@ class Request:
                 image=self.image,
                 image_tag=self.image_tag,
                 namespace=self.namespace,
+                adopt=self.adopt,
                 options=self.option,
             ),
         )

@@ -36,6 +36,7 @@ def validate(ctx: click.Context, request: Request, strict: bool, output: str) ->
         platform=request.platform,
         strategy=request.strategy,
         namespace=request.namespace,
+        adopt=request.adopt,
         options=request.option,
     )
     registry = Registry.discover(choices=load_choices(request.config_file))

@@ -187,6 +187,17 @@ class _Sections:
                 self.mistakes.take_any(error)
         return None
 
+    def _keeping(self, name: str) -> str:
+        """The store that a name means: `platform` is that of the platform, where it has one."""
+        platform = self.infos.get("platform")
+        if (
+            name == "platform"
+            and platform is not None
+            and platform.name in self.registry.infos(StateStoreInfo)
+        ):
+            return platform.name
+        return name or "file"
+
     def _lacks(self, key: str, name: str, where: str, distribution: str) -> None:
         self.missing.append(Missing(key=key, name=name, where=where, distribution=distribution))
 
@@ -216,7 +227,7 @@ class _Sections:
         if choice is None:
             return
         if "://" not in choice.name:
-            info = self._find("state", StateStoreInfo, choice.name or "file", choice.where)
+            info = self._find("state", StateStoreInfo, self._keeping(choice.name), choice.where)
         else:
             scheme = choice.name.partition("://")[0]
             known = self.registry.infos(StateStoreInfo).values()

@@ -246,6 +246,8 @@ class _Loader:
         if over.namespace:
             given = Scalar(text=over.namespace, where="--namespace", plain=False)
             root = put(root, ["platform", "namespace"], given)
+        if over.adopt:
+            root = put(root, ["platform", "adopt"], Scalar(text="true", where="--adopt", plain=True))
         strategy = Table(where="--option")
         for written in over.options:
             where = f"--option {written}"

@@ -23,7 +23,8 @@ class Wanted:
 class Overrides:
     """What the command line lays over the file. Empty means not given.
 
-    options: `PATH=VALUE` as written after `--option`. image_tag keeps the repository of the image.
+    options: `PATH=VALUE` as written after `--option`. adopt: what others own is taken over, where the
+    platform knows that. image_tag keeps the repository of the image.
     """
 
     application: str = ""
@@ -34,6 +35,7 @@ class Overrides:
     image: str = ""
     image_tag: str = ""
     namespace: str = ""
+    adopt: bool = False
     options: Sequence[str] = ()
 
 

@@ -191,15 +191,24 @@ class Platform(ABC, Generic[O]):
         self.options = options
         self.services = services
 
+    def capable(self) -> Capabilities | None:
+        """What it can do as configured, where its record says something else. May look; writes nothing."""
+        return None
+
     def prepare(self) -> None:
         """Make ready for writing, before the first write of a deployment: start a local proxy, say.
 
         Idempotent. Raises PlatformError with a remedy where the platform cannot work here.
         """
 
-    def wait_for_change(self, timeout: float) -> None:
-        """Return when something may have changed, at the latest after `timeout` seconds."""
+    def wait_for_change(self, timeout: float) -> bool | None:
+        """Return when something may have changed, at the latest after `timeout` seconds.
+
+        False where surely nothing has, since `workload.observe` was last called: then it is not asked again
+        for a while. True or None where something has, or nobody can tell.
+        """
         self.services.clock.sleep(timeout)
+        return None
 
     def diagnose(self) -> Sequence[Diagnosis]:
         """What is right and what is wrong with it here, for `uno doctor`. Looks only, for 5 s at most."""

@@ -134,7 +134,7 @@ def converge(
         left = end - world.clock.monotonic()
         if left <= 0 or (given_up and wanted):
             raise not_ready(snapshot, slot, counts, deadline - left)
-        world.wait(min(1.0, left))
+        world.wait_for_news(left, attention.check) if asked else world.wait(min(1.0, left))
 
 
 def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, seconds: float) -> NotReady:

@@ -103,7 +103,7 @@ def patiently(world: World, attention: Attention, seconds: float) -> None:
     if seconds > 1.0:
         world.clock.sleep(seconds, attention.waiting)
     else:
-        world.wait(seconds)
+        world.wait_for_news(seconds, attention.check)
 
 
 SLOWEST = 15.0

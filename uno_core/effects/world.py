@@ -97,6 +97,9 @@ def _nothing_before(_slot: Slot, _version: str) -> Before | None:
     return None
 
 
+STILL = 10.0
+"""Seconds after which a platform is looked at again although it says that nothing has changed."""
+
 PATIENCE = 120.0
 """Seconds of a single reading, where the platform asks for fewer calls, or cannot be reached."""
 
@@ -272,18 +275,31 @@ class World:
             mark=held.mark,
         )
 
-    def wait(self, timeout: float) -> None:
-        """Until something may have changed; where a watch breaks, the clock serves as well."""
+    def wait(self, timeout: float) -> bool:
+        """Until something may have changed; where a watch breaks, the clock serves as well.
+
+        False where surely nothing has changed.
+        """
         if len(self.platforms) == 1:
             try:
                 with only_unos(self.platforms[0], "wait_for_change"):
-                    self.platforms[0].wait_for_change(timeout)
+                    return self.platforms[0].wait_for_change(timeout) is not False
             except UnoError as problem:
                 self.logger.warning("the platform could not be watched", problem=str(problem))
-            else:
-                return
         # Or two halves, each with a watch of its own: a short wait on the clock serves both.
         self.clock.sleep(min(timeout, 1.0))
+        return True
+
+    def wait_for_news(self, left: float, listen: Callable[[], None]) -> None:
+        """The same for up to `left` seconds, people listened to every second; what is still is let be.
+
+        A watch may lose something all the same: it is looked again after `STILL` seconds.
+        """
+        end = self.clock.monotonic() + min(left, STILL)
+        while (rest := end - self.clock.monotonic()) > 0:
+            if self.wait(min(1.0, rest)):
+                return
+            listen()
 
     def observe_patiently(
         self, end: float | None = None, listen: Callable[[], None] | None = None

@@ -38,12 +38,12 @@ def test_the_documented_deploy_is_uno_deploy(called, strategy):
         "--config-file", "./deployment/config.yaml", "--strategy", strategy,
     ]  # fmt: skip
     assert deploy.main(arguments) == 3
-    assert called == [["deploy", *arguments]]
+    assert called == [["deploy", "--adopt", *arguments]]
 
 
 def test_deploy_hands_everything_on(called):
     deploy.main(["--what", "ever", "--help"])
-    assert called == [["deploy", "--what", "ever", "--help"]]
+    assert called == [["deploy", "--adopt", "--what", "ever", "--help"]]
 
 
 def test_the_documented_blue_green(called):
@@ -51,6 +51,7 @@ def test_the_documented_blue_green(called):
     assert called == [
         [
             "deploy",
+            "--adopt",
             "--app-name=my-app",
             "--environment=prod",
             "--platform=kubernetes",
@@ -67,7 +68,7 @@ def test_its_other_options(called):
         ["--app-name", "a", "--image-tag=-x", "--health-check-timeout", "30", "--switch-timeout=2m",
          "--environment", "staging", "--platform", "local", "--config-file", "u.yaml"]
     )  # fmt: skip
-    assert called[0][1:] == [
+    assert called[0][2:] == [
         "--app-name=a",
         "--environment=staging",
         "--platform=local",
