@@ -1,0 +1,1 @@
+"""uno on Kubernetes."""

@@ -1,0 +1,140 @@
+"""How the traffic finds a slot's pods: selectors, and a Service for each slot where weights need one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from uno_core import PlatformError, Slot
+from uno_platform_kubernetes.cluster import Cluster
+from uno_platform_kubernetes.objects import APPLICATION, HASH, SLOT, labels_of, name_of, own, owner_of
+
+Object = Mapping[str, Any]
+
+PORT = ("name", "port", "targetPort", "protocol", "appProtocol")
+"""What a slot's Service has of each port of the application's own."""
+
+
+class Slots:
+    """Selects by the label of the slot; what was there before uno, by the hash of its pod template."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def selector(self, slot: Slot) -> Mapping[str, str]:
+        """What selects the pods of a slot, and no others.
+
+        Raises PlatformError while what was there before uno is being rolled out: its hash is not settled.
+        """
+        base = self.both()
+        there = self.cluster.deployments().get(slot)
+        if there is None or labels_of(there).get(APPLICATION) == self.cluster.application:
+            return {**base, SLOT: slot.value}
+        return {**base, HASH: self._settled(there)}
+
+    def both(self) -> Mapping[str, str]:
+        """What selects the pods of both slots."""
+        return {k: v for k, v in self._base().items() if k not in (SLOT, HASH)}
+
+    def slot_of(self, selector: Mapping[str, str]) -> Slot | None:
+        """The slot that a selector stands for; None where that is both, or nobody's."""
+        named = selector.get(SLOT)
+        if named in (Slot.BLUE, Slot.GREEN):
+            return Slot(named)
+        deployments = self.cluster.deployments()
+        before = deployments.get(Slot.BLUE)
+        if before is None or labels_of(before).get(APPLICATION) == self.cluster.application:
+            return None
+        if (wanted := selector.get(HASH)) is None:
+            # Never seen by uno: one Deployment behind one Service, if it was ever started.
+            started = bool(before["spec"].get("replicas", 1))
+            return Slot.BLUE if started and Slot.GREEN not in deployments else None
+        hashes = {
+            labels_of(one).get(HASH)
+            for one in self.cluster.replica_sets()
+            if owner_of(one) == before["metadata"]["uid"]
+        }
+        return Slot.BLUE if wanted in hashes else None
+
+    def service(self) -> Object:
+        """The application's Service. Raises PlatformError where there is none."""
+        name = self.cluster.service
+        found = self.cluster.mirror(self.cluster.core("services"), name=name).get(name)
+        if found is None:
+            raise PlatformError(
+                f"there is no Service {name} in the namespace {self.cluster.namespace}",
+                expected="the Service before the application",
+                remedy="kubectl apply it first, or set platform.service",
+            )
+        return found
+
+    def service_of(self, slot: Slot) -> str:
+        return f"{self.cluster.service}-{slot.value}"
+
+    def ensure_services(self) -> None:
+        """Have a Service before each slot, which no traffic has found yet."""
+        main = self.service()
+        for slot in Slot:
+            wanted = self._made(main, slot)
+            name = name_of(wanted)
+            there = self._services().get(name)
+            if there is not None and labels_of(there).get(APPLICATION) != self.cluster.application:
+                raise PlatformError(
+                    f"there is a Service {name} already, and uno did not make it",
+                    expected=f"one with the label {APPLICATION}={self.cluster.application}, or none",
+                    remedy="rename it: uno makes its own of that name, one before each slot",
+                )
+            if there is None or not _same(there["spec"], wanted["spec"]):
+                self._services().keep(self.cluster.api.apply(self.cluster.core("services", name), wanted))
+
+    def _services(self) -> Any:
+        return self.cluster.mirror(
+            self.cluster.core("services"), label=f"{APPLICATION}={self.cluster.application}"
+        )
+
+    def _made(self, main: Object, slot: Slot) -> Object:
+        ports = [{key: port[key] for key in PORT if key in port} for port in main["spec"].get("ports") or ()]
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": self.service_of(slot),
+                "labels": {**own(labels_of(main)), APPLICATION: self.cluster.application, SLOT: slot.value},
+            },
+            "spec": {"selector": dict(self.selector(slot)), "ports": ports},
+        }
+
+    def _base(self) -> Mapping[str, str]:
+        """What the Service selects by, and every pod of either slot has."""
+        selector = self.service()["spec"].get("selector") or {}
+        return selector or self.cluster.base_labels()
+
+    def _settled(self, deployment: Object) -> str:
+        """The hash of the one ReplicaSet that a Deployment's pods come from."""
+        uid = deployment["metadata"]["uid"]
+        mine = [one for one in self.cluster.replica_sets() if owner_of(one) == uid]
+        running = [one for one in mine if int((one.get("status") or {}).get("replicas", 0))]
+        if not running:  # scaled to nothing: the newest is what it would start
+            running = sorted(mine, key=_revision)[-1:]
+        if len(running) != 1:
+            raise PlatformError(
+                f"the Deployment {name_of(deployment)} is being rolled out",
+                found=f"pods of {len(running)} pod templates",
+                expected="pods of one",
+                remedy="wait for it: kubectl rollout status, or undo it; then deploy again",
+            )
+        return str(labels_of(running[0])[HASH])
+
+
+def _revision(replica_set: Object) -> int:
+    annotations = replica_set["metadata"].get("annotations") or {}
+    return int(annotations.get("deployment.kubernetes.io/revision", 0))
+
+
+def _same(there: Object, wanted: Object) -> bool:
+    ports = [
+        {key: port.get(key) for key in ("name", "port", "targetPort")} for port in there.get("ports") or ()
+    ]
+    mine = [{"name": p.get("name"), "port": p["port"], "targetPort": p.get("targetPort", p["port"])}
+            for p in wanted["ports"]]  # fmt: skip
+    return dict(there.get("selector") or {}) == dict(wanted["selector"]) and ports == mine
