@@ -70,7 +70,7 @@ def test_the_file_for_one_machine_is_carried_out(examples, tmp_path):
 @pytest.mark.parametrize(
     ("platform", "missing"),
     [
-        ("kubernetes", {"no health check: an instance counts as well when it is ready"}),
+        ("kubernetes", set()),
         ("aws-alb", {"platform aws-alb", "state store s3://", "metric provider cloudwatch"}),
     ],
 )
