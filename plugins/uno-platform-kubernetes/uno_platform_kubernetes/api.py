@@ -309,6 +309,7 @@ def _seconds(text: str) -> float:
 
 def _lines(answer: Any) -> Iterator[bytes]:
     rest = b""
-    for chunk in answer.stream(65536, decode_content=True):
+    # What is there, not a full buffer: a proxy on the way may have taken away the chunks.
+    while chunk := answer.read1(65536, decode_content=True):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from (line for line in whole if line.strip())
