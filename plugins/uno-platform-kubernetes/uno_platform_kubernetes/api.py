@@ -33,6 +33,9 @@ TIMEOUT = 10.0
 TRIES = 8
 """So often a request that is safe to repeat is sent, before whoever asked is told."""
 
+WRITING = 10.0
+"""Seconds after which a write is not sent again without being asked for again."""
+
 LONGEST = 5.0
 """Seconds between two tries at the most; a greater Retry-After is left to whoever asked."""
 
@@ -163,13 +166,18 @@ class Api:
         kind: str = "",
         query: Object | None = None,
     ) -> Object:
-        """What may be sent again, again: 429 and 5xx after the pause that they ask for, and lost answers."""
+        """What may be sent again, again: 429 and 5xx after the pause that they ask for, and lost answers.
+
+        A write only for a while: whoever asked makes sure of the lock before it is sent later than that.
+        """
+        begun = self.clock.monotonic()
         for attempt in range(1, TRIES + 1):
             try:
                 return self._once(method, path, body, kind=kind, query=query)
             except (Throttled, Unanswered) as problem:
                 pause = getattr(problem, "after", 0.0) or min(LONGEST, 0.2 * 2**attempt)
-                if attempt == TRIES or pause > LONGEST:
+                late = method != "GET" and self.clock.monotonic() + pause - begun > WRITING
+                if attempt == TRIES or pause > LONGEST or late:
                     raise
                 self.clock.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         raise AssertionError  # pragma: no cover

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from uno_core import Clock, PlatformError, UnoError
+from uno_core import Clock, Unanswered, UnoError
 from uno_platform_kubernetes.api import Api, Expired
 
 Object = Mapping[str, Any]
@@ -66,7 +66,8 @@ class Mirror:
                 self._thread = threading.Thread(target=self._follow, daemon=True)
                 self._thread.start()
             elif self._problem is not None:
-                self._list()
+                # Told at once, and mended by the thread: whoever looks has people to listen to.
+                raise self._problem
             return tuple(self._objects.values())
 
     def get(self, name: str) -> Object | None:
@@ -103,14 +104,12 @@ class Mirror:
     def _broken(self, problem: Exception) -> None:
         if self._closed.is_set():
             return
+        known = isinstance(problem, UnoError) and not isinstance(problem, Expired)
+        told = problem if known else Unanswered("a watch broke", found=str(problem), where=self._path)
         with self._guard:
-            self._problem = (
-                problem
-                if isinstance(problem, UnoError)
-                else PlatformError("a watch broke", found=repr(problem), where=self._path)
-            )
-        if not isinstance(problem, Expired):
-            self._changes.happened()
+            self._problem = cast("UnoError", told)
+        self._changes.happened()
+        if not isinstance(problem, Expired):  # then a list is all that is lost
             self._closed.wait(AGAIN)
 
     def _watch(self) -> None:

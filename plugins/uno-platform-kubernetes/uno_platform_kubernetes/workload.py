@@ -248,7 +248,9 @@ class KubernetesWorkload:
             },
         }
         path = self.cluster.apps("deployments", name)
-        if there is None and (found := self.cluster.api.find(path)) is not None:
+        # One of uno's own is what a write left whose answer was lost.
+        found = self.cluster.api.find(path) if there is None else None
+        if found is not None and not self._made(found):
             raise ConfigError(
                 f"there is a Deployment {name} already, and uno did not make it",
                 found=f"made {found['metadata'].get('creationTimestamp', '')}, by somebody else",
