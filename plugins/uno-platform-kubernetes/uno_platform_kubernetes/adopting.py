@@ -27,11 +27,9 @@ def check(cluster: Cluster, router: ObjectRouter | None) -> None:
     """Raises ConfigError where uno would fight with somebody, or somebody would send traffic past it."""
     if cluster.options.gitops == "refuse":
         _check_managers(cluster, router)
-    _take(cluster, router)
-    if Slot.GREEN in cluster.deployments() or not cluster.deployments():
-        return  # checked when the second slot was about to be made
-    others = list(_selecting_both(cluster))
-    if others:
+    # Once there is a second slot this was checked, when it was about to be made.
+    first = Slot.GREEN not in cluster.deployments() and bool(cluster.deployments())
+    if first and (others := list(_selecting_both(cluster))):
         raise ConfigError(
             "something else selects the pods of both slots",
             found=", ".join(others),
@@ -39,6 +37,7 @@ def check(cluster: Cluster, router: ObjectRouter | None) -> None:
             where=f"namespace {cluster.namespace}",
             remedy=f"if that is meant: platform.beside: [{', '.join(others)}]",
         )
+    _take(cluster, router)
 
 
 def _take(cluster: Cluster, router: ObjectRouter | None) -> None:

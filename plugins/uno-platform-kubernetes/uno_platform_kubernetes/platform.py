@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 
-from uno_core import Capabilities, Diagnosis, Platform, Services
+from uno_core import Capabilities, Diagnosis, Forbidden, Platform, Services
 from uno_platform_kubernetes.adopting import check
 from uno_platform_kubernetes.api import Missing
 from uno_platform_kubernetes.cluster import Cluster
@@ -51,6 +51,10 @@ class KubernetesPlatform(Platform[KubernetesOptions]):
                 self.cluster.api.get(self.cluster.group(group, plural, name))
             except Missing:
                 continue
+            except Forbidden:
+                # So an apiserver answers also for a kind that it does not have.
+                self.services.logger.debug("not permitted to look for a route", router=kind)
+                continue
             return kind
         return "replicas"
 
@@ -60,6 +64,7 @@ class KubernetesPlatform(Platform[KubernetesOptions]):
     def prepare(self) -> None:
         check(self.cluster, self.router if self.services.routed else None)
         if self.services.routed:
+            self.slots.check_settled()
             self.router.prepare()
 
     def wait_for_change(self, timeout: float) -> bool:

@@ -22,10 +22,7 @@ class Slots:
         self.cluster = cluster
 
     def selector(self, slot: Slot) -> Mapping[str, str]:
-        """What selects the pods of a slot, and no others.
-
-        Raises PlatformError while what was there before uno is being rolled out: its hash is not settled.
-        """
+        """What selects the pods of a slot, and no others."""
         base = self.both()
         there = self.cluster.deployments().get(slot)
         if there is None or labels_of(there).get(APPLICATION) == self.cluster.application:
@@ -113,17 +110,39 @@ class Slots:
         """The hash of the one ReplicaSet that a Deployment's pods come from."""
         uid = deployment["metadata"]["uid"]
         mine = [one for one in self.cluster.replica_sets() if owner_of(one) == uid]
-        running = [one for one in mine if int((one.get("status") or {}).get("replicas", 0))]
+        running = [one for one in mine if _pods(one)]
         if not running:  # scaled to nothing: the newest is what it would start
             running = sorted(mine, key=_revision)[-1:]
-        if len(running) != 1:
+        if not running:
             raise PlatformError(
-                f"the Deployment {name_of(deployment)} is being rolled out",
+                f"the Deployment {name_of(deployment)} has no pod template of its own yet",
+                expected="a ReplicaSet", remedy="wait for the Deployment controller",
+            )  # fmt: skip
+        # While somebody rolls it out: the most that serve. A way back must not wait for that.
+        return str(labels_of(max(running, key=_ready))[HASH])
+
+    def check_settled(self) -> None:
+        """Raises PlatformError while what was there before uno is being rolled out: nothing to start from."""
+        before = self.cluster.deployments().get(Slot.BLUE)
+        if before is None or labels_of(before).get(APPLICATION) == self.cluster.application:
+            return
+        uid = before["metadata"]["uid"]
+        running = [one for one in self.cluster.replica_sets() if owner_of(one) == uid and _pods(one)]
+        if len(running) > 1:
+            raise PlatformError(
+                f"the Deployment {name_of(before)} is being rolled out",
                 found=f"pods of {len(running)} pod templates",
                 expected="pods of one",
                 remedy="wait for it: kubectl rollout status, or undo it; then deploy again",
             )
-        return str(labels_of(running[0])[HASH])
+
+
+def _pods(replica_set: Object) -> int:
+    return int((replica_set.get("status") or {}).get("replicas", 0))
+
+
+def _ready(replica_set: Object) -> int:
+    return int((replica_set.get("status") or {}).get("readyReplicas", 0))
 
 
 def _revision(replica_set: Object) -> int:
