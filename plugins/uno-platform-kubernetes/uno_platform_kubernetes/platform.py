@@ -35,6 +35,9 @@ class KubernetesPlatform(Platform[KubernetesOptions]):
         self.cluster = Cluster(options, services)
         self.slots = Slots(self.cluster)
         self.workload = KubernetesWorkload(self.cluster, self.slots)
+        if services.routed:
+            # Not before it is needed: the router may have to look for itself.
+            self.workload.marked = lambda: self.router.marked()  # noqa: PLW0108
 
     @cached_property
     def router(self) -> ObjectRouter:  # type: ignore[override]  # made when it is first needed: it may have to look

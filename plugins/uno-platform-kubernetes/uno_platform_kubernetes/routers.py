@@ -102,6 +102,11 @@ class ObjectRouter(ABC):
             ) from problem
         self.write(split, None)
 
+    def marked(self) -> Any:
+        """The mark that stands there, as far as the watch has told; None where there is none."""
+        mark = annotations_of(self.object()).get(MARK)
+        return json.loads(mark) if mark else None
+
     def mark(self, value: Json) -> None:
         written = None if value is None else json.dumps(value)
         self.keep(self.cluster.api.patch(self.path(), {"metadata": {"annotations": {MARK: written}}}))

@@ -202,6 +202,8 @@ class GatewayRouter(WeightedRouter):
         granularity=0.01, unroute=True, marks=True, cas=True, bound=10.0, least_ready=1.0, recalls=True
     )
     _refused: float | None = None
+    _told = 0
+    """The generation whose refusal was told: once, so that a way back is not ended by it too."""
 
     def refs(self, rule: Object) -> Sequence[Object]:
         return rule.get("backendRefs") or ()
@@ -231,8 +233,9 @@ class GatewayRouter(WeightedRouter):
                     return {}
                 if found["status"] != "True":
                     self._refused = self._refused or clock.monotonic()
-                    if clock.monotonic() - self._refused < DOUBT:
+                    if clock.monotonic() - self._refused < DOUBT or self._told == generation:
                         return {}
+                    self._told = generation
                     raise PlatformError(
                         f"the gateway refuses the HTTPRoute {name_of(thing)}",
                         found=f"{kind}: {found.get('reason', '')}: {found.get('message', '')}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from uno_core import (
@@ -52,6 +52,7 @@ class KubernetesWorkload:
 
     def __init__(self, cluster: Cluster, slots: Slots) -> None:
         self.cluster, self.slots = cluster, slots
+        self.marked: Callable[[], Any] = lambda: None
         self._said: dict[tuple[str, int], str] = {}
 
     # What is to run
@@ -163,8 +164,18 @@ class KubernetesWorkload:
         captured: Json = {
             slot.value: _captured(deployments[slot]) if slot in deployments else None for slot in Slot
         }
-        size = self.cluster.options.instances or max([1, *sizes])
+        size = self.cluster.options.instances or self._size_before() or max([1, *sizes])
         return WorkloadState(slots=slots, size=size, captured=captured)
+
+    def _size_before(self) -> int:
+        """What carried everything before the deployment that is under way; 0 where none is.
+
+        Halfway through a rolling deployment neither slot has as many.
+        """
+        mark = self.marked() or {}
+        split: Mapping[str, float] = mark.get("split") or {}
+        live = max(split, key=lambda slot: split[slot], default="")
+        return sum(int(row["count"]) for row in (mark.get("releases") or {}).get(live, ()))
 
     def _slot(self, deployment: Object, sets: Sequence[Object], pods: Sequence[Object]) -> SlotState:
         container = self._container(deployment)["name"]
