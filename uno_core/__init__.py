@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.judge import JudgeInfo as JudgeInfo
     from uno_core.contracts.judge import Traffic as Traffic
     from uno_core.contracts.judge import Window as Window
+    from uno_core.contracts.metrics import Assuring as Assuring
     from uno_core.contracts.metrics import Counters as Counters
     from uno_core.contracts.metrics import Figures as Figures
     from uno_core.contracts.metrics import MetricProvider as MetricProvider
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.notifier import Notifier as Notifier
     from uno_core.contracts.notifier import NotifierInfo as NotifierInfo
     from uno_core.contracts.platform import Capabilities as Capabilities
+    from uno_core.contracts.platform import Elastic as Elastic
     from uno_core.contracts.platform import Marking as Marking
     from uno_core.contracts.platform import Platform as Platform
     from uno_core.contracts.platform import PlatformInfo as PlatformInfo
@@ -133,13 +135,12 @@ _HOMES = {
     "contracts.health": ("HealthCheck", "HealthCheckInfo", "Target"),
     "contracts.judge": ("Foreseeing", "Judge", "JudgeInfo", "Traffic", "Window"),
     "contracts.metrics": (
-        "Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query", "Reads",
+        "Assuring", "Counters", "Figures", "MetricProvider", "MetricProviderInfo", "NoData", "Query", "Reads",
     ),
     "contracts.notifier": ("Notice", "NoticeKind", "Notifier", "NotifierInfo"),
     "contracts.platform": (
-        "Capabilities", "CompanionState", "Companions", "Marking", "Platform", "PlatformInfo", "Recalling",
-        "Retiring", "Router", "RouterState",
-        "Workload", "WorkloadState",
+        "Capabilities", "CompanionState", "Companions", "Elastic", "Marking", "Platform", "PlatformInfo",
+        "Recalling", "Retiring", "Router", "RouterState", "Workload", "WorkloadState",
     ),
     "contracts.services": ("Info", "Logger", "Secrets", "Services"),
     "contracts.state": (

@@ -121,6 +121,7 @@ class Instance:
 
     `given_up`: the platform says that it will not get ready by itself; nobody waits for it then.
     `restarts`: how often it ended by itself and was started again, where the platform counts that.
+    `coming`: it was never ready yet, and nothing went wrong with it, where the platform knows that.
     """
 
     id: str
@@ -131,14 +132,19 @@ class Instance:
     host: str = ""
     port: int = 0
     restarts: int = 0
+    coming: bool = False
 
 
 @frozen(kw_only=True)
 class SlotState:
-    """What a slot is asked to run and what runs in it. Instances that drain away are not listed."""
+    """What a slot is asked to run and what runs in it. Instances that drain away are not listed.
+
+    elastic: an autoscaler may run more than is wanted, and never fewer.
+    """
 
     wanted: Counts = field(factory=dict)
     instances: Sequence[Instance] = ()
+    elastic: bool = False
 
     def ready(self, release: Release | None = None) -> int:
         """The number of ready instances, of one release or of all."""
@@ -152,9 +158,18 @@ class SlotState:
         return tuple(dict.fromkeys(i.release for i in self.instances))
 
     def holds(self, counts: Counts) -> bool:
-        """Whether exactly these counts run, every instance ready."""
+        """Whether exactly these counts run, every instance ready; at least these where it is elastic."""
         wanted = {release: n for release, n in counts.items() if n}
+        if self.elastic:
+            return wanted.keys() == set(self.releases) and all(self.ready(r) >= n for r, n in wanted.items())
         return all(i.ready for i in self.instances) and wanted == {r: self.count(r) for r in self.releases}
+
+    @property
+    def held_to_account(self) -> Sequence[Instance]:
+        """Those whose health is the slot's: not what an autoscaler starts beside as many as are wanted."""
+        if self.elastic and all(self.ready(release) >= n for release, n in self.wanted.items()):
+            return tuple(i for i in self.instances if i.ready or not i.coming)
+        return self.instances
 
     def unready(self) -> str:
         """What is not ready and why, for a person."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -359,6 +359,10 @@ class Session(Announcing):
 
         self.clock.sleep(ANSWER, heard)
         return heard()
+
+    def adopt(self) -> Sequence[str]:
+        """Take over what was there before uno, and deploy nothing. Raises Locked where somebody deploys."""
+        return Embedded(store=self.store, world=self.world).adopt(self.config.application)
 
     @announced()
     def tend(self, why: str) -> Outcome | None:

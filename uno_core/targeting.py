@@ -15,8 +15,10 @@ from uno_core.config import sections
 from uno_core.config.document import Hooks
 from uno_core.config.mistakes import nearest
 from uno_core.contracts.engine import Order
+from uno_core.contracts.metrics import Assuring
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import DeploymentStrategy, StrategyInfo
+from uno_core.effects.world import only_unos
 from uno_core.errors import ConfigError
 from uno_core.journal.origin import origin
 from uno_core.model import Bounds, Json, Release, Secret
@@ -153,12 +155,17 @@ class Targeting(Assembly):
 
     def _check_thresholds(self, info: StrategyInfo, options: Any) -> None:
         """What cannot be measured, or by whom it is to be judged, is found before anything is touched."""
-        gathering = self.gathering
+        gathering, measuring = self.gathering, {}
         for bounds in thresholds(options):
             for metric, one in bounds.items():
-                gathering.measures(metric, one, f"strategies.{info.name}.metrics_threshold")
+                by = gathering.measures(metric, one, f"strategies.{info.name}.metrics_threshold")
+                measuring[by.key] = by.provider
             if bounds:
                 _ = gathering.judge
+        for provider in measuring.values():
+            if isinstance(provider, Assuring):
+                with only_unos(provider, "assure"):
+                    provider.assure()
         _ = gathering.comparing
 
     def warnings(self, target: Target) -> Iterator[str]:
@@ -174,8 +181,15 @@ class Targeting(Assembly):
             yield "an outage: the old release stops before the new one starts"
         if self._by_tag_alone(target.release):
             yield f"{self.config.release.image} is deployed by its tag: what is behind that may change"
+        yield from self.remarks()
         if target.forbid_after:
             yield f"once {target.forbid_after} has begun nothing is taken back: it holds and calls a person"
+
+    def remarks(self) -> Iterator[str]:
+        """What the platforms say of how it would be done there."""
+        for platform in self.world.platforms:
+            with only_unos(platform, "remarks"):
+                yield from platform.remarks()
 
     def foreseen(self, plan: Plan) -> Sequence[str]:
         """What would be caught on the way that a plan describes, in words; empty where nobody can say."""

@@ -169,6 +169,27 @@ def test_a_platform_that_fails_to_say_how_it_is_stops_nobody_else(ill, does, wor
     assert about(findings, "state")
 
 
+def test_what_was_found_before_a_failure_is_told_too(ill):
+    code, findings = looked(ill(platform=", does: falter"))
+    assert code == 1
+    assert only(findings, "pulse")["condition"] == "ok"
+    assert "it is ill" in about(findings, "platform")[-1]["found"]
+
+
+def test_a_platform_is_asked_how_it_is_though_no_deployment_could_be_made_with_it(ill):
+    code, findings = looked(ill(platform=", does: worldless"))
+    assert code == 1
+    assert only(findings, "pulse")["condition"] == "ok"
+    assert "nobody knows what it can do" in about(findings, "platform")[-1]["found"]
+
+
+def test_a_right_that_is_missing_is_an_end_of_its_own_and_told_once(ill):
+    code, findings = looked(ill(platform=", does: forbid"))
+    assert code == 9
+    assert only(findings, "rights")["forbidden"]
+    assert only(findings, "platform")["condition"] == "ok"
+
+
 def test_a_warning_alone_is_no_failure(ill):
     shop = ill(platform=", does: warn")
     said = shop.uno("doctor")

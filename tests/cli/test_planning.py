@@ -47,6 +47,29 @@ def test_each_step_in_words(shop):
     assert untouched(shop)
 
 
+@pytest.mark.parametrize("verb", ["plan", "deploy"])
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        ("refuse", "there is nothing to measure with"),
+        ("stumble", "Provider.assure failed with an error that is not uno's"),
+    ],
+)
+def test_who_can_measure_nothing_here_says_so_before_anything_is_touched(shop, verb, does, words):
+    shop.install("ailing", "[uno]\nailing = ailing\n")
+    more = f"metrics: {{name: ailing, does: {does}}}\n"
+    (shop.root / "uno.yaml").write_text((shop.root / "uno.yaml").read_text() + more)
+    shop.world.live("v1")
+    asked = ("--version", "v2", "--strategy", "canary")
+    bound = ("--option", "strategy.metrics_threshold={cpu: 2}")
+    said = shop.uno(verb, *asked, *bound)
+    assert said.code == 1
+    assert words in said.err
+    assert untouched(shop)
+    # Nothing is measured then, so nobody is asked.
+    assert shop.uno("plan", *asked).code == 0
+
+
 @pytest.mark.parametrize("strategy", ["blue-green", "canary", "rolling", "recreate"])
 def test_the_document_of_every_strategy(shop, strategy):
     shop.world.live("v1")
@@ -67,6 +90,14 @@ def test_the_first_deployment(shop):
     assert "way back: the first deployment: a failure removes what was started" in said.out
     assert "capacity: blue 2/2 ready" in said.out
     assert "written" not in said.out
+
+
+def test_a_change_of_configuration_alone_is_told(shop):
+    shop.world.live("v1", config="of before")
+    said = shop.uno("plan", "--version", "v1", "--detailed-exitcode")
+    assert said.code == 10
+    assert "warning: changed configuration: v1 serves already, configured in another way" in said.out
+    assert "changed configuration" not in shop.uno("plan", "--version", "v2").out
 
 
 def test_a_step_that_is_too_short_is_refused_by_both_verbs(shop):

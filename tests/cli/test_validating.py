@@ -92,7 +92,7 @@ def test_the_command_line_is_looked_at_too(written):
     ("more", "told", "remedy"),
     [
         ("metrics: datadog", "metric provider datadog is not", "pip install uno-metrics-datadog"),
-        ("state: s3://acme/shop", "the state store s3:// is not", "pip install uno-state-s3"),
+        ("state: etcd://acme/shop", "the state store etcd:// is not", "pip install uno-state-etcd"),
         ("notify: [pagerduty]", "the notifier pagerduty is not", "pip install uno-notify-pagerduty"),
         ("strategies: {shadow: {x: 1}}", "the strategy shadow is not", "pip install uno-strategy-shadow"),
         ("hooks: {before_deploy: {run: [./migrate.sh]}}", "of the hook before_deploy is not here", "chmod"),

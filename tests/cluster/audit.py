@@ -58,7 +58,9 @@ class Audit:
 
     def _rows(self) -> Iterator[dict]:
         with self.path.open("rb") as file:
-            file.seek(self._from)
+            file.seek(max(0, self._from - 1))
+            if self._from and file.read(1) != b"\n":
+                file.readline()  # was being written at that moment
             for line in file:
                 if line.endswith(b"\n"):
                     yield json.loads(line)

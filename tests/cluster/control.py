@@ -13,7 +13,8 @@ from tests.cluster.certificates import Authority
 from tests.cluster.children import begin, end, free_port, kill, until
 
 CONTROLLERS = [
-    "deployment-controller", "replicaset-controller", "endpointslice-controller", "endpoints-controller",
+    "deployment-controller", "replicaset-controller", "statefulset-controller", "endpointslice-controller",
+    "endpoints-controller",
     "horizontal-pod-autoscaler-controller", "disruption-controller", "namespace-controller",
     "garbage-collector-controller", "serviceaccount-controller", "resourcequota-controller",
     "root-ca-certificate-publisher-controller", "clusterrole-aggregation-controller",

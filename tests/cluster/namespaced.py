@@ -30,6 +30,7 @@ class Namespaced:
             "core": client.CoreV1Api, "apps": client.AppsV1Api, "coordination": client.CoordinationV1Api,
             "rbac": client.RbacAuthorizationV1Api, "custom": client.CustomObjectsApi,
             "discovery": client.DiscoveryV1Api, "autoscaling": client.AutoscalingV2Api,
+            "batch": client.BatchV1Api,
         }  # fmt: skip
         if api not in names:
             raise AttributeError(api)

@@ -56,7 +56,11 @@ UNSAID = re.compile(
     r"expected (host:port|step beside it|one of them, not both|shares that grow|at least initial_percentage)"
     r"|gates = |a command: run|a min that is at most the max"
     r"|expected: a path; nobody here"
+    r"|expected the name of an object|expected a header and its value"
     r"|companions\.\w+ lacks"
+    # ARNs, accounts and buckets of AWS, and what is wanted for both slots.
+    r"|expected (its twelve digits|arn:aws:|the ARN of a listener|s3://bucket|its name beside them)"
+    r"|expected one of (its own for blue|them\b)|expected some for each slot"
     # A metric provider's own check of its url, queries, selectors and credentials together.
     r"|^metrics is not what it has to be\n.*\n  found: a mapping with"
     # A name so near to that of an installed plugin that it counts as misspelt.

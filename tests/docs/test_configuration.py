@@ -71,7 +71,7 @@ def test_the_file_for_one_machine_is_carried_out(examples, tmp_path):
     ("platform", "missing"),
     [
         ("kubernetes", set()),
-        ("aws-alb", {"platform aws-alb", "state store s3://", "metric provider cloudwatch"}),
+        ("aws-alb", set()),
     ],
 )
 def test_of_the_others_it_is_told_what_is_not_installed_and_nothing_else(

@@ -93,7 +93,7 @@ def test_another_version_while_one_is_under_way(shop):
     shop.uno(*shop.asking("v3", *QUICK), "--supersede")
     assert serves(shop, "v3")
     ended(process, code=3)
-    process = begun(shop, "v4", SOON)
+    process = begun(shop, "v4", ("blue-green", "verify_for=20s", *SOON[2:]))  # until the next one asks
     waited = shop.uno(*shop.asking("v5", *QUICK), "--lock-timeout", "1m")
     assert "is under way: waiting 1m for it" in waited.err
     ended(process, code=0)

@@ -6,6 +6,7 @@ import pytest
 from scripted import Scripted, switch
 
 from uno_core import PlatformError, Slot, Status, Throttled, share, whole
+from uno_core.simulation.platform import Rules
 from uno_core.simulation.stage import Stage
 
 
@@ -96,3 +97,25 @@ def test_what_is_not_ready_keeps_no_share_while_another_is():
     assert roll_back(stage).status is Status.ROLLED_BACK
     assert seen == [(whole(Slot.BLUE), {Slot.BLUE: 1, Slot.GREEN: 0})]
     assert stage.platform.router.writes[-1][0] == began
+
+
+@pytest.mark.parametrize(("down", "at_once"), [(1, 100), (2, 80)])
+def test_one_of_ten_that_is_not_ready_keeps_no_traffic_from_the_way_back(down, at_once):
+    stage = Stage(rules=Rules(size=10))
+    stage.live("v1")
+    blue, workload = Slot.BLUE, stage.platform.workload
+    splits = []
+
+    def script(context):
+        context.deploy(Slot.GREEN, context.release, 10)
+        context.set_traffic(share(Slot.GREEN, 50))
+        workload.crash(blue, down, back_after=60)
+        seen = watched(stage, workload.observe)
+        splits.append(seen)
+        raise ValueError("no")
+
+    assert stage.deploy(Scripted(script), "v2").status is Status.ROLLED_BACK
+    written = [split[blue] for split, _ in splits[0]]
+    assert written[0] == at_once
+    assert written[-1] == 100
+    assert (splits[0][-1][1][blue] == 10) is (at_once < 100), "the rest when they are ready"

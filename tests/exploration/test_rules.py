@@ -9,7 +9,7 @@ from uno_core.rules import RULES, without
 from uno_core.simulation.exploration import parse
 
 SCHEDULES = {
-    "a wait that ran out unwatched ends with a fresh verdict": "canary on cas: 46 crash-bad",
+    "a wait that ran out unwatched ends with a fresh verdict": "canary on cas: 37 crash-bad",
     "after a crash no share grows on evidence of before: a fresh verdict comes first": (
         "canary on cas: 47 crash-bad"
     ),
@@ -20,7 +20,7 @@ SCHEDULES = {
         "canary on cas: 2 foreign"
     ),
     "what uno itself asked for without an answer is not taken for somebody else's": (
-        "cautious on cas: 24 fails-late"
+        "cautious on cas: 21 fails-late"
     ),
     "a slot keeps the ready instances that its share needs": "emptying on cas: nothing",
     "a slot with a share of the traffic is not emptied": "retiring on cas: nothing",
@@ -31,23 +31,23 @@ SCHEDULES = {
         "hostile on cas: 0 bad"
     ),
     "forward, a different write to the same object waits until an unanswered one cannot land": (
-        "canary on horizon: 52 late"
+        "canary on horizon: 25 late"
     ),
     "a conditional write is made even where the world looks right, so that an unanswered one fails": (
-        "cautious on cas: 24 late, 29 fails"
+        "cautious on cas: 21 late, 26 fails"
     ),
     "the way back writes even where the world looks right, so that an unanswered write fails": (
-        "canary on cas: 31 late, 32 crash-back"
+        "canary on cas: 26 late, 27 crash-back"
     ),
     "the way back stays on watch until no unanswered write can land any more": (
-        "canary on horizon: 30 late, 31 crash-back"
+        "canary on horizon: 25 late, 26 crash-back"
     ),
     "what a dead driver may have sent is taken for something that may still land": (
-        "canary on horizon: 30 late, 31 crash"
+        "canary on horizon: 25 late, 26 crash"
     ),
     "after the hook that forbids it nothing is taken back": "forbidding on cas: 0 bad",
     "a hook that a dead driver left running is waited for, and never runs beside itself": (
-        "hooked on cas: 139 crash"
+        "hooked on cas: 116 crash"
     ),
     "once a way back is recorded, nobody returns to the way forward": (
         "canary on cas: 60 crash-back, 61 crash"

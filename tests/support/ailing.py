@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,13 +53,26 @@ class AilingOptions(FiledOptions):
 class Ailing(Filed):
     options: Any
 
-    def diagnose(self) -> Sequence[Diagnosis]:
+    def capable(self) -> Capabilities | None:
+        if self.options.does in ("worldless", "forbid"):
+            raise PlatformError("nobody knows what it can do")
+        return None
+
+    def diagnose(self) -> Iterable[Diagnosis]:
+        if self.options.does == "falter":
+            return self._falter()
         _misbehave(self.options.does)
+        if self.options.does == "forbid":
+            return [Diagnosis.error("rights", "it must not be touched", "ask", forbidden=True)]
         if self.options.does == "nonsense":
             return ["all is well"]  # type: ignore[list-item]  # what a careless author might return
         if self.options.does == "warn":
             return [Diagnosis.warning("blood", "is thin", "eat")]
         return [Diagnosis.ok("pulse", "is steady")]
+
+    def _falter(self) -> Iterator[Diagnosis]:
+        yield Diagnosis.ok("pulse", "is steady")
+        _misbehave("fail")
 
 
 @frozen(kw_only=True)
@@ -89,6 +102,12 @@ class Provider:
 
     def diagnose(self) -> Sequence[Diagnosis]:
         return [Diagnosis.ok("thermometer", "is calibrated")]
+
+    def assure(self) -> None:
+        if self.options.does == "refuse":
+            raise PlatformError("there is nothing to measure with", found="no thermometer", remedy="buy one")
+        if self.options.does == "stumble":
+            raise KeyError("thermometer")
 
     def sample(self, _query: Query) -> Counters | NoData:
         _misbehave(self.options.does)

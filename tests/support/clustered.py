@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from attrs import define
 from shop import Ended, ended
@@ -26,9 +27,12 @@ class Clustered:
     name: str = "my-app"
     kubeconfig: str = ""
 
-    def plain(self, tag: str = "v1.0.0", replicas: int = 3) -> None:
-        """A Deployment and a Service, with a host name for each slot to come, and wait until they serve."""
-        spec = pod_spec(container(tag))
+    def plain(self, tag: str = "v1.0.0", replicas: int = 3, **more: Any) -> None:
+        """A Deployment and a Service, with a host name for each slot to come, and wait until they serve.
+
+        `more` is of the container.
+        """
+        spec = pod_spec(container(tag, **more))
         self.there.make(deployment(self.name, spec, replicas=replicas), service(self.name), gateway())
         for slot in ("blue", "green"):
             rule = {"backendRefs": [{"name": f"{self.name}-{slot}", "port": 80}]}

@@ -13,6 +13,9 @@ if found:
     pytest_plugins = ["tests.cluster.fixtures"]
 else:
 
-    @pytest.fixture
-    def there():
+    def _skip():
         pytest.skip("the test cluster is not here")
+
+    there = pytest.fixture(_skip, name="there")
+    cluster = pytest.fixture(_skip, name="cluster", scope="session")
+    kubernetes_client = pytest.fixture(_skip, name="kubernetes_client", scope="session")

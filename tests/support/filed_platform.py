@@ -18,6 +18,7 @@ from attrs import evolve, frozen
 
 from uno_core import (
     Capabilities,
+    ConfigError,
     Context,
     DeploymentResult,
     DeploymentStrategy,
@@ -75,9 +76,9 @@ class World:
             fresh.write_text(json.dumps(world))
             fresh.rename(self.path)
 
-    def live(self, version: str, size: int = 2) -> None:
+    def live(self, version: str, size: int = 2, config: str = "0") -> None:
         """Put a version live in blue, as if it had always been there."""
-        release = Release(version, f"artifact:{version}", "0")
+        release = Release(version, f"artifact:{version}", config)
         row = {"counts": counts_to_json({release: size}), "ready_at": 0.0}
         with self.change() as world:
             world["slots"]["blue"] = row
@@ -102,6 +103,7 @@ class FiledOptions:
     size: int = option(default=2, ge=1, help="instances when one slot carries everything")
     start: float = option(default=0.0, ge=0, unit="s", help="from the request until an instance is ready")
     broken: tuple[str, ...] = option(default=(), help="versions that never get ready")
+    foreign: tuple[str, ...] = option(default=(), help="files of somebody else's, to be taken over")
 
 
 class Workload:
@@ -180,6 +182,20 @@ class Filed(Platform[FiledOptions]):
         super().__init__(options, services)
         self.workload = Workload(options)
         self.router = Router(self.workload.world)
+
+    def remarks(self) -> list[str]:
+        return [f"it takes over {name}" for name in self._left()]
+
+    def adopt(self) -> list[str]:
+        left = self._left()
+        if "guarded" in left:
+            raise ConfigError("guarded is kept by somebody", remedy="ask them")
+        for name in left:
+            (self.options.root / f"{name}.taken").touch()
+        return [f"took over {name}" for name in left]
+
+    def _left(self) -> list[str]:
+        return [n for n in self.options.foreign if not (self.options.root / f"{n}.taken").exists()]
 
     def wait_for_change(self, timeout: float) -> None:
         self.services.clock.sleep(min(timeout, 0.05))

@@ -122,6 +122,14 @@ class MemoryWorkload:
     def retire(self, slot, after):
         self.retiring[slot] = self.clock.monotonic() + after
 
+    def hold(self, slot, count):
+        for release, wanted in self.memory.wanted[slot].items():
+            if wanted < count:
+                self.converge(slot, {release: count})
+
+    def let_go(self, slot):
+        pass
+
     def spoil(self, instance):
         for rows in self.memory.rows.values():
             for row in rows:
@@ -173,7 +181,14 @@ class MemoryRouter:
 
 class MemoryPlatform(Platform):
     declared = Capabilities(
-        mixed=True, granularity=1.0, unroute=True, marks=True, retires=True, cas=True, bound=2.0
+        mixed=True,
+        granularity=1.0,
+        unroute=True,
+        marks=True,
+        retires=True,
+        cas=True,
+        elastic=True,
+        bound=2.0,
     )
     workload_class = MemoryWorkload
     router_class = MemoryRouter

@@ -27,7 +27,7 @@ def doctor(ctx: click.Context, request: Request, output: str) -> None:
     """Say what is installed, what of the configuration works, and how to mend what does not.
 
     Only looks: nothing is written, and each probe has five seconds. Exits with 0 where nothing is
-    broken, 1 where something is, and 2 where it is only the configuration.
+    broken, 1 where something is, 2 where it is only the configuration, and 9 where a right is missing.
     """
     found: list[Found] = []
     for one in _findings(request):
@@ -68,7 +68,8 @@ def _show(one: Diagnosis) -> None:
     found = printing.safe(one.found).replace("\n", "\n" + " " * 10)
     click.echo(f"{word}{printing.safe(one.about)}: {found}")
     if one.remedy:
-        click.echo(f"          remedy: {printing.safe(one.remedy)}")
+        remedy = printing.safe(one.remedy).replace("\n", "\n" + " " * 10)
+        click.echo(f"          remedy: {remedy}")
 
 
 def _sum_up(found: list[Found]) -> None:

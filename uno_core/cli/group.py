@@ -44,6 +44,7 @@ VERBS: Mapping[str, Verb] = {
     "abort": Verb("signalling:abort", "Stop the deployment that is under way, and take the traffic back."),
     "rollback": Verb("deploying:rollback", "Take the last deployment back to what served before it."),
     "tend": Verb("resuming:tend", "Go on with what nobody drives, or take it back; for a timer."),
+    "adopt": Verb("adopting:adopt", "Take over what was there before uno, without deploying anything."),
     "unlock": Verb("unlocking:unlock", "Explain who holds the lease of the application, and free it."),
     "doctor": Verb("doctoring:doctor", "Say what is right and wrong here, and how to mend it; only looks."),
     "strategies": Verb("choosing:strategies", "Compare the strategies, and show their options."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -19,12 +19,16 @@ class Condition(StrEnum):
 
 @frozen(kw_only=True)
 class Diagnosis:
-    """One thing that was looked at: in a word, how it is, what was found, and how it is mended."""
+    """One thing that was looked at: in a word, how it is, what was found, and how it is mended.
+
+    forbidden: what is wrong is that somebody is not permitted to do it: `uno doctor` exits with 9.
+    """
 
     about: str
     condition: Condition
     found: str
     remedy: str = ""
+    forbidden: bool = False
 
     @classmethod
     def ok(cls, about: str, found: str) -> Diagnosis:
@@ -37,9 +41,9 @@ class Diagnosis:
         return cls(about=about, condition=Condition.WARNING, found=found, remedy=remedy)
 
     @classmethod
-    def error(cls, about: str, found: str, remedy: str) -> Diagnosis:
+    def error(cls, about: str, found: str, remedy: str, *, forbidden: bool = False) -> Diagnosis:
         """A deployment would fail, or something is down."""
-        return cls(about=about, condition=Condition.ERROR, found=found, remedy=remedy)
+        return cls(about=about, condition=Condition.ERROR, found=found, remedy=remedy, forbidden=forbidden)
 
 
 @runtime_checkable
@@ -47,8 +51,9 @@ class Diagnosing(Protocol):
     """A metric provider, state store, health check or notifier that can say how it is.
 
     Must only look: write nothing, start nothing, and answer within five seconds. What it raises is
-    told as an error of the plugin's; the other findings are not lost by it.
+    told as an error of the plugin's; the other findings are not lost by it, and neither are those that an
+    iterator gave before.
     """
 
-    def diagnose(self) -> Sequence[Diagnosis]:
+    def diagnose(self) -> Iterable[Diagnosis]:
         """What is right and what is wrong with it here. Called once by each `uno doctor`."""

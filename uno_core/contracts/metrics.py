@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -75,6 +75,18 @@ class MetricProvider(Protocol):
 
     def sample(self, query: Query) -> Counters | NoData:
         """What was counted up to now."""
+
+
+@runtime_checkable
+class Assuring(Protocol):
+    """A metric provider that can tell beforehand that it could measure nothing here. Optional."""
+
+    def assure(self) -> None:
+        """Raises UnoError where there is nothing to measure with: `uno plan` and `uno deploy` end by it.
+
+        Called once before a plan or a deployment that it is to measure something for; nothing was touched
+        by then. Must read only, and answer within seconds.
+        """
 
 
 @frozen(kw_only=True)

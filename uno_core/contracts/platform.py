@@ -7,7 +7,7 @@ convergence, deadlines, retries and abort, once for all platforms.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
@@ -86,6 +86,23 @@ class Recalling(Protocol):
         """Raises ConfigError where this release, deployed once, cannot be started again as it was."""
 
 
+class Elastic(Protocol):
+    """A workload whose slots an autoscaler may size (capability `elastic`).
+
+    Counts that are converged to are the least from then on, and the autoscaler may run more.
+    """
+
+    def hold(self, slot: Slot, count: int) -> None:
+        """Have no fewer than `count` in the slot until `let_go`, whatever load it has; at once, no waiting.
+
+        So the slot to go back to keeps its capacity while another one takes its traffic. Where nothing
+        scales the slot there is nothing to do. Survives this process.
+        """
+
+    def let_go(self, slot: Slot) -> None:
+        """The deployment has ended: the autoscaler's own least holds again. Emptying lets go too."""
+
+
 class Router(Protocol):
     """The half of a platform that splits traffic."""
 
@@ -126,7 +143,9 @@ class Capabilities:
     when the object has changed; otherwise write_horizon is how long an unanswered write may still
     land, in seconds. bound: the longest that a write takes to be in force. least_ready: the
     shortest time to readiness. recalls: the workload says whether a release of before can still be
-    started. routed: there is traffic at all; uno says that itself, of `traffic: none`.
+    started. elastic: an autoscaler may size slots, and can be held. linger: seconds for which requests may
+    still come to a slot that has lost its share: it is kept so long at least. routed: there is traffic at
+    all; uno says that itself, of `traffic: none`.
     """
 
     mixed: bool = False
@@ -140,6 +159,8 @@ class Capabilities:
     bound: float = 5.0
     least_ready: float = 0.0
     recalls: bool = False
+    elastic: bool = False
+    linger: float = 0.0
     routed: bool = True
 
     @property
@@ -201,6 +222,21 @@ class Platform(ABC, Generic[O]):
         Idempotent. Raises PlatformError with a remedy where the platform cannot work here.
         """
 
+    def remarks(self) -> Sequence[str]:
+        """What a person should know of how it would be done here: told in the plan, one line each.
+
+        May look; writes nothing.
+        """
+        return ()
+
+    def adopt(self) -> Sequence[str]:
+        """Take over what was there before uno, as the first deployment would; called under the lock.
+
+        Idempotent, and the traffic goes where it went. Returns what it has done, in words; nothing where
+        there was nothing to take. Raises ConfigError where it must not be taken.
+        """
+        return ()
+
     def wait_for_change(self, timeout: float) -> bool | None:
         """Return when something may have changed, at the latest after `timeout` seconds.
 
@@ -210,7 +246,7 @@ class Platform(ABC, Generic[O]):
         self.services.clock.sleep(timeout)
         return None
 
-    def diagnose(self) -> Sequence[Diagnosis]:
+    def diagnose(self) -> Iterable[Diagnosis]:
         """What is right and what is wrong with it here, for `uno doctor`. Looks only, for 5 s at most."""
         return ()
 

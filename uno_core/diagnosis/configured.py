@@ -16,6 +16,7 @@ from uno_core.config import sections
 from uno_core.config.document import Choice as Section
 from uno_core.contracts.diagnosis import Condition, Diagnosing, Diagnosis
 from uno_core.contracts.metrics import Counters, Figures, NoData, Query
+from uno_core.contracts.platform import Companions
 from uno_core.diagnosis import standing
 from uno_core.diagnosis.commands import commands
 from uno_core.diagnosis.probing import LIMIT, Found, probe
@@ -59,7 +60,7 @@ class _Examination:
         if platform:
             if (yield from self._probe("serving", self._serving)):
                 yield from self._evidence()
-            yield from self._probe("companions", self._companions)
+            yield from self._companions()
 
     def _probe(self, about: str, look: Callable[[], Iterable[Diagnosis]]) -> Generator[Found, None, bool]:
         """What a probe finds; returns whether nothing of it is broken."""
@@ -71,11 +72,16 @@ class _Examination:
 
     def _platform(self) -> Iterator[Diagnosis]:
         session = self.session
-        info = session.platform_info
-        platforms = session.world.platforms
+        info, own = session.platform_info, session.platform
         yield Diagnosis.ok("platform", f"{info.name}, of {session.registry.provider(info)}")
-        for platform in platforms:
-            yield from platform.diagnose()
+        well = True
+        for one in own.diagnose():
+            yield one
+            well = well and one.condition is not Condition.ERROR
+        # The world may not come to be for the very reason that was told by now.
+        if well or session.config.router is not None:
+            for platform in session.world.platforms:
+                yield from platform.diagnose() if platform is not own else ()
 
     def _strategy(self) -> Iterator[Diagnosis]:
         session = self.session
@@ -109,24 +115,28 @@ class _Examination:
         driven = self.session.driven() if self.session.store.exists() else False
         yield from standing.serving(self._snapshot, driven=driven)
 
-    def _companions(self) -> Iterator[Diagnosis]:
+    def _companions(self) -> Iterator[Found]:
         names = self.session.config.settings.companions
         companions = self.session.platform.companions
         if not names:
             return
         if companions is None:
-            yield Diagnosis.error(
-                "companions", "the platform has none", "take `companions` out, or deploy them by themselves"
-            )
+            remedy = "take `companions` out, or deploy them by themselves"
+            yield Found(Diagnosis.error("companions", "the platform has none", remedy))
             return
         for name in names:
-            state = companions.observe(name)
-            if state.ready:
-                yield Diagnosis.ok(f"companion {name}", f"runs {state.release or 'nothing'}")
-            else:
-                yield Diagnosis.warning(
-                    f"companion {name}", state.reason or "is not ready", f"see why {name} is not ready"
-                )
+            yield from self._probe(f"companion {name}", partial(self._companion, companions, name))
+        yield from self._probe("companions", partial(_own, companions))
+
+    @staticmethod
+    def _companion(companions: Companions, name: str) -> Iterator[Diagnosis]:
+        state = companions.observe(name)
+        if state.ready:
+            yield Diagnosis.ok(f"companion {name}", f"runs {state.release or 'nothing'}")
+        else:
+            yield Diagnosis.warning(
+                f"companion {name}", state.reason or "is not ready", f"see why {name} is not ready"
+            )
 
     # The evidence
 
@@ -206,8 +216,10 @@ def _told(provider: str, names: tuple[str, ...], answer: Figures | Counters | No
             f"{provider} does not give {', '.join(missing)}",
             "correct metrics_threshold, or have the provider measure it",
         )
-    return Diagnosis.ok("metrics", f"{provider} answers: {figures.requests:g} requests, " + (
-        ", ".join(names) if names else "no bounds are set"))  # fmt: skip
+    # Who counts nothing has not counted zero.
+    counted = [f"{figures.requests:g} requests"] if figures.requests or not figures.values else []
+    told = ", ".join([*counted, *(names or ["no bounds are set"])])
+    return Diagnosis.ok("metrics", f"{provider} answers: {told}")
 
 
 def _gives(figures: Figures, name: str) -> bool:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from uno_core.clock import Clock
 from uno_core.contracts.diagnosis import Condition, Diagnosis
-from uno_core.errors import ConfigError, UnoError
+from uno_core.errors import ConfigError, Forbidden, UnoError
 from uno_core.model import Json
 from uno_core.wire import to_json
 
@@ -37,38 +37,44 @@ class Found:
 
 
 def exit_code(found: Iterable[Found]) -> int:
-    """0 without an error, 2 where all that is wrong is the configuration, otherwise 1."""
+    """0 without an error, 9 where a right is missing, 2 where it is only the configuration, otherwise 1."""
     wrong = [one for one in found if one.condition is Condition.ERROR]
     if not wrong:
         return 0
+    # Whatever else is wrong may only seem so, as long as it must not be looked at.
+    if any(one.diagnosis.forbidden for one in wrong):
+        return Forbidden.exit_code
     return 2 if all(one.configuration for one in wrong) else 1
 
 
 def probe(about: str, look: Callable[[], Iterable[Diagnosis]], clock: Clock) -> Sequence[Found]:
-    """What a probe finds; what it raises, and that it hangs, are findings too."""
-    answer: list[Sequence[Diagnosis]] = []
+    """What a probe finds; what it raises, and that it hangs, are findings too, after what it found before."""
+    answer: list[Found] = []
 
     def ask() -> None:
-        answer.append([_checked(one) for one in look()])
+        for one in look():
+            answer.append(Found(_checked(one)))  # noqa: PERF401 - what is found is kept, whatever comes next
 
     try:
         _within(clock, ask)
     except _TooLate:
         return [
+            *answer,
             Found(
                 Diagnosis.error(
                     about,
                     f"no answer within {LIMIT:g} s",
                     "see whether what it asks can be reached from this machine, and answers at all",
                 )
-            )
+            ),
         ]
     except UnoError as problem:
-        return told(about, problem)
+        return [*answer, *told(about, problem)]
     except (Exception, SystemExit) as problem:  # noqa: BLE001 - one broken plugin must not hide the others
         found = f"a bug in uno or in a plugin: {type(problem).__name__}: {problem}"
-        return [Found(Diagnosis.error(about, found, "tell its author; `uno plugins` says who that is"))]
-    return [Found(one) for one in answer[0]]
+        remedy = "tell its author; `uno plugins` says who that is"
+        return [*answer, Found(Diagnosis.error(about, found, remedy))]
+    return answer
 
 
 def _within(clock: Clock, ask: Callable[[], None]) -> None:
@@ -98,7 +104,8 @@ def _as_diagnosis(about: str, problem: UnoError) -> Diagnosis:
     parts = [problem.message, problem.found and f"found {problem.found}"]
     parts += [problem.expected and f"expected {problem.expected}", problem.where and f"at {problem.where}"]
     remedy = problem.remedy or "`uno plugins` and `uno status` show more"
-    return Diagnosis.error(about, "; ".join(part for part in parts if part), remedy)
+    found = "; ".join(part for part in parts if part)
+    return Diagnosis.error(about, found, remedy, forbidden=isinstance(problem, Forbidden))
 
 
 def _checked(value: object) -> Diagnosis:

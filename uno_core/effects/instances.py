@@ -94,12 +94,17 @@ def converge(
     end = world.clock.monotonic() + deadline
     told = ""
     asked = False
+    waited: Snapshot | None = None
     while True:
         attention.check()
-        snapshot = world.observe_patiently(end, attention.check)
+        snapshot = world.observe_patiently(end, attention.check, before=waited)
         check_drift(snapshot.split, own())
         state = snapshot.slot(slot)
         wanted = cleaned(state.wanted) == counts
+        if waited and (not wanted or state.holds(counts)):
+            # The end of the wait: before a write, and for what follows, the routing is read as well.
+            waited = None
+            continue
         # Asked for at least once: a reading may be stale, and a platform that retires slots by itself
         # keeps one that is asked for.
         if not wanted or not asked:
@@ -134,7 +139,11 @@ def converge(
         left = end - world.clock.monotonic()
         if left <= 0 or (given_up and wanted):
             raise not_ready(snapshot, slot, counts, deadline - left)
-        world.wait_for_news(left, attention.check) if asked else world.wait(min(1.0, left))
+        if asked:
+            waited = snapshot
+            world.wait_for_news(left, attention.check)
+        else:
+            world.wait(min(1.0, left))
 
 
 def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, seconds: float) -> NotReady:

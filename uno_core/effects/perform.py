@@ -374,6 +374,8 @@ class Effects:
         check_drift(snapshot.split, self.own())
         if complaint := not_serving(snapshot, self.release):
             serving = ", ".join(map(str, snapshot.releases)) or "nothing"
+            if self.release in snapshot.releases:
+                serving = f"not all that {self.release} needs"
             raise NotServing(
                 f"the strategy reported success, but {serving} serves",
                 found=complaint,
@@ -383,7 +385,7 @@ class Effects:
 
     def _retire(self, a: Arguments) -> Json:
         """Where the platform cannot, the journal holds the obligation for the next deployment."""
-        slot, after = Slot(a["slot"]), float(a["after"])
+        slot, after = Slot(a["slot"]), max(float(a["after"]), self.world.capabilities.linger)
         done = False
         try:
             if self.world.capabilities.retires:
@@ -399,7 +401,7 @@ class Effects:
             self.world.logger.warning("could not retire a slot", slot=slot.value, problem=str(problem))
         at = self._until(after)
         self.tell("retire", {"slot": slot.value, "after": after, "at": at, "by_platform": done})
-        return {"slot": slot.value, "at": at, "done": done}
+        return {"slot": slot.value, "after": after, "at": at, "done": done}
 
     def _put_traffic_back(self, _: Arguments) -> Json:
         split = put_traffic_back(self.world, self.tell, self.initial, urgent=self.urgent, stands=self.stands)

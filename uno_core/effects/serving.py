@@ -18,5 +18,6 @@ def not_serving(snapshot: Snapshot, release: Release) -> str:
     if strangers := [r for r in state.releases if r != release]:
         return f"{', '.join(map(str, strangers))} runs in {live}"
     if state.ready() < needed(snapshot.size, 100):
-        return f"{state.ready()} of {snapshot.size} instances are ready in {live} ({state.unready()})"
+        why = f" ({state.unready()})" if state.unready() else ""
+        return f"{state.ready()} of {snapshot.size} instances are ready in {live}{why}"
     return ""

@@ -31,7 +31,7 @@ A_DAY = 86400.0
 
 def targets(world: World, slot: Slot, per_instance: bool) -> Sequence[Target]:
     """What is to be checked in a slot now."""
-    state = world.observe().slot(slot)
+    state = world.running(slot)
     made = [
         Target(
             application=world.application.name,
@@ -41,7 +41,7 @@ def targets(world: World, slot: Slot, per_instance: bool) -> Sequence[Target]:
             host=i.host,
             port=i.port,
         )
-        for i in state.instances
+        for i in state.held_to_account
     ]
     if per_instance or not made:
         return made
@@ -74,11 +74,12 @@ def readiness(world: World, slot: Slot) -> HealthReport:
     A platform that cannot say anything is ERROR, neither healthy nor the end of a wait.
     """
     try:
-        state = world.observe().slot(slot)
+        state = world.running(slot)
     except UnoError as problem:
         return HealthReport(verdict=Verdict.ERROR, reason=f"the platform cannot be read: {problem}")
     probes = [
-        Probe(target=i.id, healthy=i.ready, answer="ready" if i.ready else i.reason) for i in state.instances
+        Probe(target=i.id, healthy=i.ready, answer="ready" if i.ready else i.reason)
+        for i in state.held_to_account
     ]
     if not probes:
         return HealthReport(verdict=Verdict.FAIL, reason=f"no instance runs in {slot}")

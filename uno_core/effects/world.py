@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from uno_core.analysis.before import Before
 from uno_core.analysis.evidence import Evidence
@@ -19,7 +19,18 @@ from uno_core.contracts.services import Logger
 from uno_core.effects.commands import Commands, Nowhere
 from uno_core.effects.ledger import Ledger
 from uno_core.errors import PluginError, Throttled, Unanswered, UnoError
-from uno_core.model import Application, Bounds, Decision, Json, Release, Slot, Snapshot, Split
+from uno_core.model import (
+    EMPTY,
+    Application,
+    Bounds,
+    Decision,
+    Json,
+    Release,
+    Slot,
+    SlotState,
+    Snapshot,
+    Split,
+)
 
 
 @frozen(kw_only=True)
@@ -118,7 +129,7 @@ Tell = Callable[[str, Mapping[str, Json]], None]
 
 @contextmanager
 def only_unos(plugin: object, doing: str) -> Iterator[None]:
-    """Let UnoErrors pass, and wrap whatever else comes out of a platform in a PluginError that names it."""
+    """Let UnoErrors pass, and wrap whatever else comes out of a plugin in a PluginError that names it."""
     try:
         yield
     except UnoError:
@@ -223,6 +234,23 @@ class World:
             self.fence()
             self.router.mark(value)  # type: ignore[attr-defined]  # declared: Marking
 
+    def begin(self, mark: Json, initial: Snapshot) -> None:
+        """Mark what is under way, and keep an autoscaler from taking the capacity to go back to."""
+        self.mark(mark)
+        if self.capabilities.elastic:
+            for slot in initial.serving:
+                self.fence()
+                self.workload.hold(slot, sum(initial.slot(slot).wanted.values()))  # type: ignore[attr-defined]  # declared: Elastic
+
+    def settle(self) -> None:
+        """What is under way has ended: the mark goes, and the autoscaler of what serves decides again."""
+        self.mark(None)
+        if self.capabilities.elastic:
+            for slot, percent in self.router.observe().split.items():
+                if percent:
+                    self.fence()
+                    self.workload.let_go(slot)  # type: ignore[attr-defined]  # declared: Elastic
+
     def accompany(self, name: str, release: Release) -> None:
         """Ask a companion for the release."""
         self.fence()
@@ -232,6 +260,11 @@ class World:
         """Put a companion back."""
         self.fence()
         self.companions.restore(name, captured)  # type: ignore[union-attr]  # noted before, or refused
+
+    def put_routing_back(self, captured: Json) -> None:
+        """Have the routing as it was captured, in whatever more there is to it than the split."""
+        self.fence()
+        self.router.restore(captured)
 
     @contextmanager
     def _sending(self, place: str, value: Any) -> Iterator[None]:
@@ -275,6 +308,10 @@ class World:
             mark=held.mark,
         )
 
+    def running(self, slot: Slot) -> SlotState:
+        """What runs in a slot. Whoever only waits asks the router for nothing."""
+        return self.workload.observe().slots.get(slot, EMPTY)
+
     def wait(self, timeout: float) -> bool:
         """Until something may have changed; where a watch breaks, the clock serves as well.
 
@@ -302,17 +339,22 @@ class World:
             listen()
 
     def observe_patiently(
-        self, end: float | None = None, listen: Callable[[], None] | None = None
+        self,
+        end: float | None = None,
+        listen: Callable[[], None] | None = None,
+        *,
+        before: Snapshot | None = None,
     ) -> Snapshot:
         """Observe; where the platform asks for patience, again until `end` on the monotonic clock.
 
-        `listen` is called between two tries, and raises where somebody wants an end of it.
+        `listen` is called between two tries, and raises where somebody wants an end of it. before: the
+        routing is not read again, but taken from there, by somebody who waits and writes nothing.
         """
         if end is None:
             end = self.clock.monotonic() + PATIENCE
         while True:
             try:
-                return self.observe()
+                return evolve(before, slots=self.workload.observe().slots) if before else self.observe()
             except (Throttled, Unanswered):
                 if self.clock.monotonic() >= end:
                     raise

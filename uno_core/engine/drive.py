@@ -153,7 +153,7 @@ class Drive:
         }
         while True:
             try:
-                return self.world.mark(mark)
+                return self.world.begin(mark, initial)
             except (Throttled, Unanswered):
                 if self.world.clock.monotonic() >= end:
                     raise
@@ -310,11 +310,11 @@ class Drive:
 
     def _unmark(self) -> None:
         try:
-            self.world.mark(None)
+            self.world.settle()
         except LockLost:
             raise
         except UnoError as problem:
-            self._logger.warning("the mark of this deployment could not be taken away", problem=str(problem))
+            self._logger.warning("what marks this deployment could not be taken away", problem=str(problem))
 
     def lost(self, problem: LockLost) -> Outcome:
         """Somebody else drives it now, or may: nothing more is written, not even this."""

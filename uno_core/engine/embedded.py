@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,7 @@ from attrs import define, evolve, field
 from uno_core.contracts.engine import Listener, Order, Outcome, nobody
 from uno_core.contracts.state import Driver, Record, StateStore
 from uno_core.effects.traffic import check_capacity
-from uno_core.effects.world import World
+from uno_core.effects.world import World, only_unos
 from uno_core.engine.attention import Ears
 from uno_core.engine.book import Book
 from uno_core.engine.calling import check_settled
@@ -257,7 +257,7 @@ class Embedded:
             if book.recorded(record.id).promoted and record.status is not Status.ROLLBACK_IN_PROGRESS:
                 # It was a success before its driver died: what it still had to do hurts nobody.
                 message = f"{record.version} serves; its driver died afterwards"
-                self.world.mark(None)
+                self.world.settle()
                 book.note(record.id, status=Status.SUCCESSFUL, message=message, exit_code=0)
                 book.dismiss(record.id, Status.SUCCESSFUL.value)
             else:
@@ -268,6 +268,17 @@ class Embedded:
                     " served before",
                 )
         return records[0] if records else None
+
+    def adopt(self, application: Application) -> Sequence[str]:
+        """Take over what was there before uno, while nobody deploys. Returns what was done, in words."""
+        done: list[str] = []
+        with self._tenure(application) as tenure:
+            self._settle_what_crashed(application, tenure)
+            for platform in self.world.platforms:
+                tenure.confirm()
+                with only_unos(platform, "adopt"):
+                    done += platform.adopt()
+        return done
 
     def tidy(self, application: Application) -> None:
         """Empty what deployments before left to be emptied later, where that is due."""

@@ -108,12 +108,16 @@ def calls(entries: Sequence[Entry], initial: Snapshot) -> Iterator[tuple[Entry, 
     """Every call of a run, in its order."""
     wanted: dict[str, Counts] = {slot.value: initial.slot(slot).wanted for slot in Slot}
     promoted = False
+    # A router may want the slot kept for longer than the strategy asks for.
+    kept: dict[int, Any] = {e.seq: e.value for e in entries if e.op == "retire" and e.mark is Mark.RESULT}
     for entry in entries:
         asked: Any = entry.value
         if entry.mark is not Mark.INTENT:
             promoted = promoted or (entry.op == "promoted" and entry.error is None)
             continue
         changes = starts = False
+        if entry.op == "retire" and entry.seq in kept:
+            asked = {**asked, "after": kept[entry.seq].get("after", asked["after"])}
         if entry.op == "converge":
             before = {release: n for release, n in wanted[asked["slot"]].items() if n}
             counts = {release: n for release, n in counts_from_json(asked["counts"]).items() if n}

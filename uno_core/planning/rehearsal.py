@@ -212,11 +212,24 @@ def plan(
         seconds=rehearsal.stage.clock.monotonic(),
         greatest=sum(step.greatest for step in steps),
         way_back=_unmeasured(rehearsal, ways),
-        warnings=(*warnings, *filter(None, [rehearsal.message]), *_too_slow(steps, subject.policy)),
+        warnings=(
+            *warnings,
+            *filter(None, [_configured_anew(release, snapshot), rehearsal.message]),
+            *_too_slow(steps, subject.policy),
+        ),
         under_way=under_way,
         made_from=made_from or {},
         fingerprint=fingerprint(made_from) if made_from else "",
     )
+
+
+def _configured_anew(release: Release, snapshot: Snapshot) -> str:
+    """That nothing but the configuration changes, which the version does not tell; else empty."""
+    serving = snapshot.slot(snapshot.live).releases if snapshot.live is not None else ()
+    same = [one for one in serving if (one.version, one.artifact) == (release.version, release.artifact)]
+    if not same or release in serving:
+        return ""
+    return f"changed configuration: {release} serves already, configured in another way"
 
 
 def _steps(rehearsal: Rehearsal, ways: Mapping[int, WayBack]) -> Sequence[Step]:

@@ -82,6 +82,7 @@ class SimulatedWorkload:
         self._clock = clock
         self._versions = dict.fromkeys(Slot, 0)
         self._wanted: dict[Slot, dict[Release, int]] = {slot: {} for slot in Slot}
+        self._elastic = dict.fromkeys(Slot, False)
         self._copies: dict[Slot, list[_Copy]] = {slot: [] for slot in Slot}
         self._number = 0
         self._seen: dict[Slot, tuple[float, float, SlotState, Json]] = {}
@@ -163,17 +164,42 @@ class SimulatedWorkload:
                 host="127.0.0.1",
                 port=1,
                 restarts=c.restarts,
+                coming=not self._ready(c) and not c.down and not c.restarts,
             )
             for c in copies
         )
         changes = min((c.ready_at for c in copies if c.ready_at > now), default=float("inf"))
         wanted = dict(self._wanted[slot])
-        return now, changes, SlotState(wanted=wanted, instances=instances), counts_to_json(wanted)
+        return (
+            now,
+            changes,
+            SlotState(wanted=wanted, instances=instances, elastic=self._elastic[slot]),
+            counts_to_json(wanted),
+        )
 
     def restore(self, captured: Json, slot: Slot) -> None:
         if not isinstance(captured, Mapping):
             raise PlatformError("nothing was captured", found=repr(captured))
         self.converge(slot, counts_from_json(captured[slot.value]))
+
+    def hold(self, slot: Slot, count: int) -> None:
+        """Nothing shrinks a slot here but who converges it; what an autoscaler took before comes back."""
+        wanted = self._wanted[slot]
+        if len(wanted) == 1 and sum(wanted.values()) < count:
+            self.converge(slot, dict.fromkeys(wanted, count))
+
+    def let_go(self, slot: Slot) -> None:
+        """Nobody was kept from anything."""
+
+    def grow(self, slot: Slot, n: int, *, seconds: float) -> None:
+        """Start more than is wanted, as an autoscaler does; they get ready after some seconds."""
+        self._elastic[slot] = True
+        self._seen.pop(slot, None)
+        for release in self._wanted[slot]:
+            for copy in [self._start(slot, release) for _ in range(n)]:
+                copy.ready_at = self._clock.monotonic() + seconds
+                self._clock.at(copy.ready_at, _nothing)
+                self._copies[slot].append(copy)
 
     def crash(
         self, slot: Slot, n: int = 1, *, reason: str = "exited with code 1", back_after: float | None = None
@@ -192,6 +218,7 @@ class SimulatedWorkload:
     def place(self, slot: Slot, slot_state: SlotState) -> None:
         """Put instances there as they were observed elsewhere."""
         self._wanted[slot] = dict(slot_state.wanted)
+        self._elastic[slot] = slot_state.elastic
         self._seen.pop(slot, None)
         now = self._clock.monotonic()
         self._copies[slot] = [

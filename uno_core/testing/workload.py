@@ -24,7 +24,7 @@ class WorkloadContract(PlatformContract):
             def platform(self, services):
                 return MyPlatform(MyOptions(), services)
 
-    May override: `capabilities` (tests of `mixed` and `retires` run where declared), `releases`,
+    May override: `capabilities` (tests of `mixed`, `elastic` and `retires` run where declared), `releases`,
     `missing` (a version that has no artifact), `unstartable` (one that exists and never becomes
     ready), `spoil` (makes a running instance unready, for good).
     """
@@ -295,6 +295,28 @@ class WorkloadContract(PlatformContract):
         workload.restore(through_json(workload.observe().captured, "captured"), BLUE)
         let_pass(platform, 1.0)
         assert _ids(self.arrive(platform, BLUE, {one: self.instances})) == before
+
+    def test_what_is_held_stays_and_letting_go_changes_nothing(
+        self, platform: Platform[Any], workload: Any, capabilities: Capabilities, one: Release
+    ) -> None:
+        if not capabilities.elastic:
+            pytest.skip("`elastic` is not declared: nothing but uno sizes a slot")
+        before = _ids(self.bring(platform, BLUE, {one: 1}))
+        with at_once(platform.services.clock, self.prompt, "hold"):
+            workload.hold(BLUE, 1)
+        workload.let_go(BLUE)
+        workload.let_go(GREEN)  # where nothing ever was
+        let_pass(platform, 0.5)
+        assert _ids(self.arrive(platform, BLUE, {one: 1})) == before
+
+    def test_less_than_is_held_is_made_up(
+        self, platform: Platform[Any], workload: Any, capabilities: Capabilities, one: Release
+    ) -> None:
+        if not capabilities.elastic:
+            pytest.skip("`elastic` is not declared: nothing but uno sizes a slot")
+        self.bring(platform, BLUE, {one: 1})
+        workload.hold(BLUE, 1 + self.instances)
+        assert _wanted(self.arrive(platform, BLUE, {one: 1 + self.instances})) == {one: 1 + self.instances}
 
     def test_a_slot_retires_by_itself(
         self, platform: Platform[Any], workload: Any, capabilities: Capabilities, one: Release

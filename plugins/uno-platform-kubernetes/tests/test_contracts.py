@@ -30,12 +30,6 @@ class TestPlugin(PluginContract):
 
 
 @pytest.fixture
-def objects():
-    """What was there before uno: the test cluster's, which a wheel does not bring along."""
-    return pytest.importorskip("tests.cluster.manifests")
-
-
-@pytest.fixture
 def plain(there, objects):
     """A Deployment that was never started, and a Service."""
     there.make(
@@ -73,8 +67,8 @@ class TestWorkload(WorkloadContract):
         return make("service")
 
     @pytest.fixture
-    def capabilities(self):
-        return KINDS["service"].capabilities
+    def capabilities(self, platform):
+        return platform.capable()
 
     @pytest.fixture
     def missing(self):

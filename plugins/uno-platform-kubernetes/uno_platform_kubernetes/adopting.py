@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from attrs import frozen
+
 from uno_core import ConfigError, Slot
+from uno_platform_kubernetes import gitops
+from uno_platform_kubernetes.autoscaling import Autoscalers
 from uno_platform_kubernetes.cluster import Cluster
 from uno_platform_kubernetes.objects import (
     ADOPTED,
@@ -14,7 +19,6 @@ from uno_platform_kubernetes.objects import (
     annotations_of,
     foreign,
     labels_of,
-    manager_of,
     name_of,
     selects,
 )
@@ -25,8 +29,13 @@ Object = Mapping[str, Any]
 
 def check(cluster: Cluster, router: ObjectRouter | None) -> None:
     """Raises ConfigError where uno would fight with somebody, or somebody would send traffic past it."""
-    if cluster.options.gitops == "refuse":
-        _check_managers(cluster, router)
+    refuse(cluster, router)
+    take(cluster, router, told=cluster.options.adopt)
+
+
+def refuse(cluster: Cluster, router: ObjectRouter | None) -> None:
+    """Raises ConfigError for what no adoption mends. Writes nothing."""
+    gitops.check(cluster, router)
     # Once there is a second slot this was checked, when it was about to be made.
     first = Slot.GREEN not in cluster.deployments() and bool(cluster.deployments())
     if first and (others := list(_selecting_both(cluster))):
@@ -37,58 +46,103 @@ def check(cluster: Cluster, router: ObjectRouter | None) -> None:
             where=f"namespace {cluster.namespace}",
             remedy=f"if that is meant: platform.beside: [{', '.join(others)}]",
         )
-    _take(cluster, router)
+    _check_size(cluster)
 
 
-def _take(cluster: Cluster, router: ObjectRouter | None) -> None:
-    """Take the fields that uno will write of what was there before, where it was told to; else refuse."""
+def _check_size(cluster: Cluster) -> None:
+    """Raises ConfigError where an autoscaler could never bring up what is configured."""
+    wanted, autoscalers = cluster.options.instances, Autoscalers(cluster)
+    for deployment in cluster.deployments().values():
+        one = autoscalers.of(name_of(deployment)) if wanted else None
+        if one is not None and wanted > one.most:
+            raise ConfigError(
+                f"{wanted} pods are more than the {one} permits", found=f"{one.kind.most}: {one.most}",
+                expected=f"at least {wanted}", where="platform.instances",
+                remedy="lower it, or take it out: the size is then what serves",
+            )  # fmt: skip
+
+
+@frozen
+class Owned:
+    """A field that uno has to write and others own. keep: takes in what a write of it answered.
+
+    kind: of an object whose field is not written at once, and that others may let go of before.
+    """
+
+    path: str
+    thing: Object
+    field: str
+    keep: Callable[[Object], None]
+    kind: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.field} of {name_of(self.thing)} ({', '.join(self.owners)})"
+
+    @property
+    def told(self) -> bool:
+        """Whether uno was told already that it may."""
+        return self.field in annotations_of(self.thing).get(ADOPTED, "").split()
+
+    @property
+    def owners(self) -> Sequence[str]:
+        return foreign(self.thing, *self.field.split("."))
+
+
+def owned(cluster: Cluster, router: ObjectRouter | None) -> Sequence[Owned]:
+    """What uno will write of what was there before, and was not told yet that it may."""
     original = cluster.deployments().get(Slot.BLUE)
-    wanted: list[tuple[str, Object, str, Callable[[Object], None]]] = []
+    wanted: list[Owned] = []
     if original is not None and labels_of(original).get(APPLICATION) != cluster.application:
         path = cluster.apps("deployments", name_of(original))
-        wanted.append((path, original, "spec.replicas", cluster.original.keep))
+        wanted.append(Owned(path, original, "spec.replicas", cluster.original.keep, "Deployment"))
     if router is not None:
-        wanted.append((router.path(), router.object(), router.taken, router.keep))
-    owned = [
-        one
-        for one in wanted
-        if foreign(one[1], *one[2].split(".")) and one[2] not in annotations_of(one[1]).get(ADOPTED, "")
-    ]
-    if not owned:
-        return
-    told = [
-        f"{field} of {name_of(thing)} ({', '.join(foreign(thing, *field.split('.')))})"
-        for _, thing, field, _ in owned
-    ]
-    if not cluster.options.adopt:
+        wanted.append(Owned(router.path(), router.object(), router.taken, router.keep))
+    autoscalers = Autoscalers(cluster)
+    for one in filter(None, (autoscalers.of(name_of(each)) for each in cluster.deployments().values())):
+        kept = partial(autoscalers.keep, one)
+        path, kind = autoscalers.path(one), one.kind.name
+        wanted += [Owned(path, one.object, field, kept, kind) for field in one.fields]
+    return [one for one in wanted if one.owners and not one.told]
+
+
+def take(cluster: Cluster, router: ObjectRouter | None, *, told: bool) -> Sequence[str]:
+    """Take these fields, by name, where uno was told to; returns them in words. Raises ConfigError if not."""
+    found = owned(cluster, router)
+    words = [str(one) for one in found]
+    if found and not told:
         raise ConfigError(
             "somebody else owns what uno has to write",
-            found="; ".join(told),
+            found="; ".join(words),
             expected="to be told that uno may take it, once",
             where=f"namespace {cluster.namespace}",
-            remedy="--adopt, or platform.adopt: true; who applies these fields again undoes what uno does",
+            remedy="--adopt, `uno adopt` or platform.adopt: true; who applies these fields again undoes what"
+            " uno does",
         )
-    for path, _, field, keep in owned:
-        keep(cluster.api.patch(path, {"metadata": {"annotations": {ADOPTED: field}}}))
-    cluster.services.logger.warning("took over what others own", fields="; ".join(told))
+    fields: dict[str, set[str]] = {}
+    for one in found:
+        taken = fields.setdefault(one.path, set(annotations_of(one.thing).get(ADOPTED, "").split()))
+        taken.add(one.field)
+        if one.kind:
+            gitops.share(cluster, one.path, one.kind, sorted(taken))
+        patch = {"metadata": {"annotations": {ADOPTED: " ".join(sorted(taken))}}}
+        one.keep(cluster.api.patch(one.path, patch))
+    if words:
+        cluster.services.logger.warning("took over what others own", fields="; ".join(words))
+    return words
 
 
-def _check_managers(cluster: Cluster, router: ObjectRouter | None) -> None:
-    things: list[Object] = list(cluster.deployments().values())
-    if router is not None:
-        things.append(router.object())
-    for thing in things:
-        if labels_of(thing).get(APPLICATION) == cluster.application:
-            continue
-        if manager := manager_of(thing):
-            raise ConfigError(
-                f"{manager} keeps {name_of(thing)} as it is, and would undo what uno does",
-                found=f"its labels and annotations on {name_of(thing)}",
-                expected="nobody else who writes the selector and the replicas",
-                where=f"namespace {cluster.namespace}",
-                remedy="have it ignore these fields (`uno doctor` prints the rules), then set"
-                " platform.gitops: cooperate",
-            )
+def remarks(cluster: Cluster, router: ObjectRouter | None) -> Iterator[str]:
+    """What a plan tells of it."""
+    try:
+        refuse(cluster, router)
+    except ConfigError as problem:
+        yield f"this would be refused: {problem.message} ({problem.found}); {problem.remedy}"
+    if found := owned(cluster, router):
+        told = "; ".join(map(str, found))
+        if cluster.options.adopt:
+            yield f"it takes over what others own: {told}. Who applies that again undoes what uno does"
+        else:
+            yield f"others own what it has to write: {told}. --adopt takes it, once; so does `uno adopt`"
 
 
 def _selecting_both(cluster: Cluster) -> Iterator[str]:

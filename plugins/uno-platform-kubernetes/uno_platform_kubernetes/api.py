@@ -1,23 +1,19 @@
-"""The apiserver, asked in plain JSON: with a timeout, again where it is busy, refusals in uno's own errors.
-
-Credentials are the official client's business: kubeconfig, context, exec plugins, service accounts.
-"""
+"""The apiserver, asked in plain JSON: with a timeout, again where it is busy, refusals as errors of uno."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import client, config
 
-from uno_core import Clock, ConfigError, Drift, Forbidden, PlatformError, Throttled, Unanswered, web
+from uno_core import Clock, Drift, Forbidden, PlatformError, Throttled, Unanswered, web
+from uno_platform_kubernetes.credentials import Credentials, Login
 from uno_platform_kubernetes.options import KubernetesOptions
 
 Object = Mapping[str, Any]
@@ -36,6 +32,9 @@ TRIES = 8
 WRITING = 10.0
 """Seconds after which a write is not sent again without being asked for again."""
 
+UNKNOWN = 401
+"""The status by which an apiserver says that it does not know who asks."""
+
 LONGEST = 5.0
 """Seconds between two tries at the most; a greater Retry-After is left to whoever asked."""
 
@@ -48,6 +47,10 @@ class Conflict(Drift):
     """The object is no longer as it was read, or somebody else owns a field."""
 
 
+class Invalid(PlatformError):
+    """The object is not as the apiserver expects it."""
+
+
 class Expired(PlatformError):
     """The version to watch from is gone: list again."""
 
@@ -57,29 +60,24 @@ class Api:
 
     def __init__(self, options: KubernetesOptions, clock: Clock) -> None:
         self.options, self.clock = options, clock
-        self._guard = threading.Lock()
-        self._client: client.ApiClient | None = None
-
-    @property
-    def client(self) -> client.ApiClient:
-        """Raises ConfigError where the kubeconfig or its context is not there."""
-        with self._guard:
-            if self._client is None:
-                self._client = _connect(self.options)
-            return self._client
+        self._credentials = Credentials(options, clock)
 
     @property
     def namespace(self) -> str:
         """The one that the context names, or that this pod runs in; else `default`."""
-        return _namespace(self.options)
+        return self._credentials.namespace
 
     def get(self, path: str, **query: Any) -> Object:
         """Raises Missing, Forbidden, Throttled, PlatformError."""
         return self._patiently("GET", path, query=query)
 
-    def version(self) -> str:
+    def version(self, timeout: float = TIMEOUT) -> str:
         """The apiserver's, asked once: whoever wants to know whether it answers does not wait for it."""
-        return str(self._once("GET", "/version").get("gitVersion", "?"))
+        return str(self._once("GET", "/version", timeout=timeout).get("gitVersion", "?"))
+
+    def once(self, path: str, **query: Any) -> Object:
+        """As `get`, and not tried again: for whoever asks again by himself. Raises Unanswered too."""
+        return self._once("GET", path, query=query)
 
     def find(self, path: str) -> Object | None:
         """The object; None where there is none."""
@@ -104,6 +102,25 @@ class Api:
     def create(self, path: str, body: Object) -> Object:
         """Raises Conflict where it exists, Unanswered where nobody knows."""
         return self._once("POST", path, body, query={"fieldManager": MANAGER})
+
+    def rehearse(self, path: str, body: Object) -> None:
+        """Have the apiserver say what a create would say, to the last field; nothing is written.
+
+        Raises Invalid, and Forbidden where somebody's policy denies it. It is fine where nobody can tell:
+        this user may not create, or a webhook knows no dry run.
+        """
+        query = {"fieldManager": MANAGER, "dryRun": "All", "fieldValidation": "Strict"}
+        try:
+            self._patiently("POST", path, body, query=query)
+        except (Conflict, Missing):
+            return  # there is one already; nothing is wrong with the body
+        except Invalid as problem:
+            if "does not support dry run" not in problem.found:
+                raise
+        except Forbidden as problem:
+            if "denied" not in problem.found:
+                return
+            raise
 
     def replace(self, path: str, body: Object) -> Object:
         """Conditional by the resourceVersion in it: raises Conflict, and Unanswered where nobody knows."""
@@ -190,8 +207,9 @@ class Api:
         *,
         kind: str = "",
         query: Object | None = None,
+        timeout: float = TIMEOUT,
     ) -> Object:
-        answer = self._send(method, path, body, kind=kind, query=query)
+        answer = self._send(method, path, body, kind=kind, query=query, timeout=timeout)
         if answer.status >= 400:
             raise self._refused(method, path, answer.status, answer.data, answer.headers)
         try:
@@ -215,20 +233,33 @@ class Api:
         timeout: float = TIMEOUT,
         stream: bool = False,
     ) -> Any:
-        api = self.client
-        url = api.configuration.host + path + ("?" + urlencode(query) if query else "")
-        headers = {"Accept": "application/json", "User-Agent": f"uno ({os.uname().nodename})"}
-        for auth in api.configuration.auth_settings().values():
-            if auth["value"]:
-                headers[auth["key"]] = auth["value"]
+        asked = path + ("?" + urlencode(query) if query else "")
         sent = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": "application/json", "User-Agent": f"uno ({os.uname().nodename})"}
         if sent is not None:
             headers["Content-Type"] = kind or "application/json"
+        request = partial(
+            self._request, method, asked, body=sent, preload_content=not stream,
+            timeout=urllib3.Timeout(connect=min(TIMEOUT, timeout), read=timeout),
+        )  # fmt: skip
+        login = self._credentials.current()
+        answer = request(login, headers)
+        if answer.status == UNKNOWN and (other := self._credentials.again(login)) is not None:
+            # Nothing was done for somebody whom nobody knows, so that it may be asked for once more.
+            answer.release_conn()
+            answer = request(other, headers)
+        return answer
+
+    def _request(self, method: str, asked: str, login: Login, headers: Mapping[str, str], **more: Any) -> Any:
+        timeout = float(more["timeout"].read_timeout)
+        url = login.client.configuration.host + asked
+        told = urllib3.HTTPHeaderDict(headers)
+        for name, value in login.headers():
+            told.add(name, value)  # there may be several groups
         try:
-            return api.rest_client.pool_manager.request(
-                method, url, body=sent, headers=headers, retries=False, preload_content=not stream,
-                timeout=urllib3.Timeout(connect=min(TIMEOUT, timeout), read=timeout),
-            )  # fmt: skip
+            return login.client.rest_client.pool_manager.request(
+                method, url, headers=told, retries=False, **more
+            )
         except urllib3.exceptions.HTTPError as error:
             why = web.why(error, timeout)
             raise Unanswered(
@@ -263,6 +294,8 @@ class Api:
                 )  # fmt: skip
             case 410:
                 make = Expired
+            case 400 | 422:
+                make = Invalid
             case 429 | 500 | 502 | 503 | 504:
                 busy = Throttled("the apiserver is busy", found=f"{status} {said}", where=where)
                 busy.after = _seconds(headers.get("Retry-After", ""))  # type: ignore[attr-defined]
@@ -270,38 +303,6 @@ class Api:
             case _:
                 make = PlatformError
         return make(f"the apiserver refused: {status} {web.phrase(status)}".strip(), found=said, where=where)
-
-
-def _connect(options: KubernetesOptions) -> client.ApiClient:
-    chosen = options.kubeconfig or os.environ.get("KUBECONFIG") or ""
-    usual = Path(config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION).expanduser()
-    inside = "KUBERNETES_SERVICE_HOST" in os.environ and not chosen and not options.context
-    try:
-        if inside and not usual.exists():
-            configuration = client.Configuration()
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-            return client.ApiClient(configuration)
-        made: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
-            chosen or None, context=options.context or None, persist_config=False
-        )
-    except config.ConfigException as problem:
-        raise ConfigError(
-            "the kubeconfig cannot be used", found=str(problem), where=chosen or str(usual),
-            expected=f"a context {options.context}" if options.context else "a current context",
-            remedy="set platform.kubeconfig and platform.context, or KUBECONFIG",
-        ) from problem  # fmt: skip
-    return made
-
-
-def _namespace(options: KubernetesOptions) -> str:
-    inside = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-    try:
-        chosen = options.kubeconfig or os.environ.get("KUBECONFIG")
-        contexts, current = config.list_kube_config_contexts(chosen)  # type: ignore[no-untyped-call]
-    except config.ConfigException:
-        return inside.read_text("utf-8").strip() if inside.exists() else "default"
-    named = [one for one in contexts if one["name"] == options.context] if options.context else [current]
-    return str((named[0]["context"].get("namespace") if named else "") or "default")
 
 
 def _message(body: bytes) -> str:

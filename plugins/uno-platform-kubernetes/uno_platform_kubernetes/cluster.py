@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from uno_core import PlatformError, Services, Slot
+from uno_core import ConfigError, PlatformError, Services, Slot
 from uno_platform_kubernetes.api import Api
+from uno_platform_kubernetes.manifest import Manifest, read
 from uno_platform_kubernetes.mirror import Changes, Mirror
 from uno_platform_kubernetes.objects import APPLICATION, SLOT, labels_of
 from uno_platform_kubernetes.options import KubernetesOptions
@@ -23,6 +24,15 @@ class Cluster:
         self.api = Api(options, services.clock)
         self.changes = Changes()
         self._mirrors: dict[tuple[str, str], Mirror] = {}
+
+    @classmethod
+    def beside(cls, services: Services, what: str, *, where: str = "", remedy: str) -> Cluster:
+        """That of the configured platform, for who looks beside it. Raises ConfigError: it is another one."""
+        if not isinstance(services.platform_options, KubernetesOptions):
+            raise ConfigError(
+                what, found="another platform", expected="platform: kubernetes", where=where, remedy=remedy
+            )
+        return cls(services.platform_options, services)
 
     @property
     def application(self) -> str:
@@ -40,6 +50,12 @@ class Cluster:
     @property
     def service(self) -> str:
         return self.options.service or self.services.application.name
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """What releases are made from, where that is a file. Raises ConfigError where it is none."""
+        path = self.options.manifest
+        return read(path, self.deployment, self.service, self.namespace) if path is not None else None
 
     # Where things lie
 
@@ -89,6 +105,11 @@ class Cluster:
                 found[Slot(slot)] = one
         return found
 
+    @cached_property
+    def before(self) -> Mirror:
+        """The Service before the application."""
+        return self.mirror(self.core("services"), name=self.service)
+
     def slot_name(self, slot: Slot) -> str:
         """What the Deployment is called that uno makes for a slot."""
         return f"{self.deployment}-{slot.value}"
@@ -98,11 +119,14 @@ class Cluster:
         for one in self.deployments().values():
             labels = one["spec"]["selector"].get("matchLabels") or {}
             return {k: v for k, v in labels.items() if k != SLOT}
+        if self.manifest is not None:
+            return dict(self.manifest.deployment["spec"]["selector"]["matchLabels"])
         raise PlatformError(
             f"there is no Deployment {self.deployment} in the namespace {self.namespace}",
             expected="the Deployment of the application, from whose pod template releases are made",
             where=f"context {self.options.context or 'of now'}",
-            remedy="kubectl apply it first, or set platform.deployment and platform.namespace",
+            remedy="kubectl apply it first, or name its file (platform.manifest); or set platform.deployment"
+            " and platform.namespace",
         )
 
     def endpoints(self, service: str) -> Sequence[str]:

@@ -79,6 +79,11 @@ class Mirror:
             if self._thread is not None:
                 self._take(thing)
 
+    def drop(self, thing: Object) -> None:
+        """Take in that an object was deleted, so that the next write does not make it again."""
+        with self._guard:
+            self._objects.pop(thing["metadata"]["uid"], None)
+
     def close(self) -> None:
         self._closed.set()
 

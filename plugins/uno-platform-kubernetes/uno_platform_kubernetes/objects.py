@@ -41,6 +41,9 @@ IMAGE = re.compile(
 
 HASH = "pod-template-hash"
 
+CLIENT_SIDE = ("kubectl-client-side-apply", "kubectl-create", "helm")
+"""Field managers whose updates stand for something that is applied again: their fields are taken by name."""
+
 FOREIGN = ("kubectl.kubernetes.io/restartedAt",)
 """Annotations of a template that are no part of what a release is."""
 
@@ -103,9 +106,13 @@ def image_for(current: str, release: Release) -> str:
         bare = named.partition("@")[0]
         tagged = "@" in named or ":" in bare.rpartition("/")[2]
         return named if tagged else f"{named}:{release.version}"
-    bare = current.partition("@")[0]
-    head, slash, last = bare.rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}:{release.version}"
+    return f"{repository(current)}:{release.version}"
+
+
+def repository(image: str) -> str:
+    """An image without its tag and digest."""
+    head, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def configuration_of(template: Object, container: str) -> str:
@@ -163,31 +170,30 @@ def own(metadata: Mapping[str, str] | None) -> Mapping[str, str]:
     return {k: v for k, v in (metadata or {}).items() if not k.startswith(TRACKING) and not _unos(k)}
 
 
-def manager_of(thing: Object) -> str:
-    """Who keeps this object as it is, in words; empty where that is nobody known."""
-    annotations, labels = annotations_of(thing), labels_of(thing)
-    keys = [*annotations, *labels]
-    if any(key.startswith("argocd.argoproj.io/") for key in keys):
-        return "Argo CD"
-    if any(key.startswith(("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")) for key in keys):
-        return "Flux"
-    if labels.get("app.kubernetes.io/managed-by") == "Helm" or any(
-        k.startswith("meta.helm.sh/") for k in keys
-    ):
-        return "Helm"
-    return ""
-
-
 def foreign(thing: Object, *path: str) -> Sequence[str]:
-    """Who else than uno owns a field, by the names of the field managers."""
+    """Who else than uno owns a field, by the names of the field managers.
+
+    A step is the name of a field, or `k:{…}`, the key of an item of a list.
+    """
     found = []
     for entry in thing["metadata"].get("managedFields") or ():
         fields: Any = entry.get("fieldsV1") or {}
         for step in path:
-            fields = fields.get(f"f:{step}") if isinstance(fields, Mapping) else None
+            key = step if step.startswith("k:") else f"f:{step}"
+            fields = fields.get(key) if isinstance(fields, Mapping) else None
         if fields is not None and entry.get("manager") != "uno" and not entry.get("subresource"):
             found.append(str(entry.get("manager")))
     return found
+
+
+def resized(deployment: Object) -> bool:
+    """Whether its number was set by an update, an autoscaler's or a person's, and not by being applied."""
+    for entry in deployment["metadata"].get("managedFields") or ():
+        spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        applied = entry.get("operation") == "Apply" or entry.get("manager") in CLIENT_SIDE
+        if "f:replicas" in spec and not applied:
+            return True
+    return False
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

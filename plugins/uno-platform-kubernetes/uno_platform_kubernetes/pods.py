@@ -56,6 +56,17 @@ def instance(pod: Object, release: Release, now: datetime, least: float, logs: L
         host=str(status.get("podIP", "")),
         port=int(ports[0]) if ports else 0,
         restarts=restarts,
+        coming=bool(reason) and not given_up and not restarts and not _was_ready(pod),
+    )
+
+
+def _was_ready(pod: Object) -> bool:
+    """Whether it has been ready before: its condition has changed since the pod was accepted."""
+    ready, begun = condition(pod, "Ready"), (pod.get("status") or {}).get("startTime")
+    if not ready or not begun:
+        return False
+    return (
+        ready["status"] == "True" or (_time(ready["lastTransitionTime"]) - _time(begun)).total_seconds() > 1
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -65,20 +65,28 @@ class ObjectRouter(ABC):
         """What the traffic follows, as far as the cluster tells."""
 
     @abstractmethod
-    def prepare(self) -> None:
-        """Make ready for the first write."""
+    def prepare(self) -> str:
+        """Make ready for the first write; returns what that was, in words, where something was written."""
+
+    def remarks(self, size: int) -> Iterator[str]:  # noqa: ARG002 - what it is for a router by numbers
+        """What a plan tells of how it splits. size: pods of a slot that carries everything."""
+        yield (
+            "a share is one of new connections: streams and websockets that are open stay with the old"
+            " release until its pods end"
+        )
 
     # The contract
 
     def observe(self) -> RouterState:
         """By a read of its own: what a watch has told may be a moment old, and this is for comparing."""
-        self.object()  # says what is missing
-        thing = self.cluster.api.get(self.path())
-        self.keep(thing)
+        thing = self.object()  # says what is missing
+        if "uid" in thing["metadata"]:  # else it is still to be made
+            thing = self.cluster.api.get(self.path())
+            self.keep(thing)
         mark, split = annotations_of(thing).get(MARK), self.split(thing)
         return RouterState(
             split=split,
-            token=str(thing["metadata"]["resourceVersion"]),
+            token=str(thing["metadata"].get("resourceVersion", "")),
             captured={slot.value: percent for slot, percent in split.items()},
             mark=json.loads(mark) if mark else None,
         )
@@ -156,7 +164,7 @@ class ServiceRouter(ObjectRouter):
         return self.slots.service()
 
     def keep(self, thing: Object) -> None:
-        self.cluster.mirror(self.cluster.core("services"), name=self.cluster.service).keep(thing)
+        self.cluster.before.keep(thing)
 
     def split(self, thing: Object) -> Split:
         selector = thing["spec"].get("selector") or {}
@@ -177,20 +185,35 @@ class ServiceRouter(ObjectRouter):
             "spec": {"selector": dict(selector)},
         }
 
-    def prepare(self) -> None:
+    def prepare(self) -> str:
         """Pin a Service that never heard of uno to the pods that it has: the same endpoints as before.
 
         Where it has none, to none: what is started gets no request before it is routed to.
         """
-        self.slots.ensure_services()
+        self.slots.ensure_services(pinned=True)
         service = self.object()
+        split = self._unpinned(service)
+        if split is None:
+            return ""
+        pinned = self.body(service, split)["spec"]["selector"]
+        self.write(split, service["metadata"]["resourceVersion"])
+        self._untouched = True  # the same endpoints as before
+        return _pinning("is", self.cluster.service, pinned)
+
+    def remarks(self, size: int) -> Iterator[str]:
+        service = self.object()
+        if "uid" in service["metadata"] and (split := self._unpinned(service)) is not None:
+            yield _pinning("will be", self.cluster.service, self.body(service, split)["spec"]["selector"])
+        yield from super().remarks(size)
+
+    def _unpinned(self, service: Object) -> Split | None:
+        """What a Service that never heard of uno leads to; None where it is pinned."""
         selector = dict(service["spec"].get("selector") or {})
         slot = self.slots.slot_of(selector)
         split = whole(slot) if slot is not None else self.split(service)
         pinned = split != {} or selector.get(SLOT) == NOBODY
-        if (slot is not None and selector != dict(self.slots.selector(slot))) or not pinned:
-            self.write(split, service["metadata"]["resourceVersion"])
-            self._untouched = True  # the same endpoints as before
+        unlike = slot is not None and selector != dict(self.slots.selector(slot))
+        return split if unlike or not pinned else None
 
     def followed(self) -> Split:
         ready = self.cluster.endpoints(self.cluster.service)
@@ -243,9 +266,22 @@ class ReplicasRouter(ServiceRouter):
             "spec": {"selector": dict(self.slots.both())},
         }
 
+    def remarks(self, size: int) -> Iterator[str]:
+        yield from super().remarks(size)
+        least = 100 / (size + 1)
+        yield (
+            f"shares are those of the numbers of pods, about what is asked for: beside {size} pods of the old"
+            f" release one of the new one gets {least:.3g} %. traffic.router: gateway-api splits exactly"
+        )
+
     def followed(self) -> Split:
         """The shares that were asked for, once pods of each slot that has one take requests."""
         found, asked = super().followed(), self.split(self.object())
         named = {slot for slot, percent in asked.items() if percent > 0}
         taking = {slot for slot, percent in found.items() if percent > 0}
         return asked if named == taking else found
+
+
+def _pinning(verb: str, service: str, selector: Mapping[str, str]) -> str:
+    told = ",".join(f"{k}={v}" for k, v in sorted(selector.items()))
+    return f"the selector of the Service {service} {verb} {told}: the endpoints stay the same"

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from uno_core import Capabilities, Json, PlatformError, Slot, Split, Throttled, same_split
-from uno_platform_kubernetes.objects import name_of
 from uno_platform_kubernetes.routers import ObjectRouter
 
 Object = Mapping[str, Any]
 
-GATEWAY = "gateway.networking.k8s.io/v1"
 ISTIO = "networking.istio.io/v1"
 
 PATIENCE = 30.0
@@ -21,10 +19,6 @@ PATIENCE = 30.0
 
 MOMENT = 2.0
 """Seconds that a write waits for the endpoints of pods that are ready already."""
-
-DOUBT = 10.0
-"""Seconds that a route may be refused by its gateway before that is told as a failure: it may not know the
-Services yet."""
 
 
 class WeightedRouter(ObjectRouter):
@@ -58,16 +52,33 @@ class WeightedRouter(ObjectRouter):
     def keep(self, thing: Object) -> None:
         self._mirror().keep(thing)
 
-    def prepare(self) -> None:
+    def prepare(self) -> str:
         self.slots.ensure_services()
         thing = self.object()
-        if all(self._slot(ref) is None for refs in self._ours(thing) for ref in refs):
-            # As before, by way of the slot's own Service.
-            split = self.split(thing)
-            if split or self.capabilities.unroute:
-                self._led(split)
-                self.write(split, thing["metadata"]["resourceVersion"])
-                self._untouched = True
+        if self._led_already(thing):
+            return ""
+        # As before, by way of the slot's own Service.
+        split = self.split(thing)
+        if not split and not self.capabilities.unroute:
+            return ""
+        self._led(split)
+        self.write(split, thing["metadata"]["resourceVersion"])
+        self._untouched = True
+        return f"the {self.kind} {self._name()} leads {self._ways}: the pods stay the same"
+
+    def remarks(self, size: int) -> Iterator[str]:
+        if not self._led_already(self.object()):
+            yield f"the {self.kind} {self._name()} will lead {self._ways}: the pods stay the same"
+        yield from super().remarks(size)
+
+    @property
+    def _ways(self) -> str:
+        ways = " and ".join(self.slots.service_of(slot) for slot in Slot)
+        return f"to {ways} in place of {self.cluster.service}"
+
+    def _led_already(self, thing: Object) -> bool:
+        """Whether it names a slot's own Service."""
+        return any(self._slot(ref) is not None for refs in self._ours(thing) for ref in refs)
 
     def _led(self, split: Split) -> None:
         """Wait until the new Services lead where the old one does: else a route is answered with 503."""
@@ -191,59 +202,6 @@ class WeightedRouter(ObjectRouter):
     @abstractmethod
     def named(self, like: Object, service: str) -> Object:
         """The same with another Service."""
-
-
-class GatewayRouter(WeightedRouter):
-    """An HTTPRoute. In force when every gateway has accepted this very generation of it."""
-
-    kind, group, plural, field = "HTTPRoute", GATEWAY, "httproutes", "rules"
-    whole_weight = 10_000
-    capabilities = Capabilities(
-        granularity=0.01, unroute=True, marks=True, cas=True, bound=10.0, least_ready=1.0, recalls=True
-    )
-    _refused: float | None = None
-    _told = 0
-    """The generation whose refusal was told: once, so that a way back is not ended by it too."""
-
-    def refs(self, rule: Object) -> Sequence[Object]:
-        return rule.get("backendRefs") or ()
-
-    def put(self, rule: dict[str, Any], refs: Sequence[Object]) -> None:
-        rule["backendRefs"] = list(refs)
-
-    def target(self, ref: Object) -> str:
-        mine = ref.get("kind", "Service") == "Service" and ref.get("group", "") == ""
-        here = ref.get("namespace", self.cluster.namespace) == self.cluster.namespace
-        return str(ref["name"]) if mine and here else ""
-
-    def named(self, like: Object, service: str) -> Object:
-        return {**{k: v for k, v in like.items() if k != "weight"}, "name": service}
-
-    def followed(self) -> Split:
-        thing = self.object()
-        generation = int(thing["metadata"].get("generation", 0))
-        parents = (thing.get("status") or {}).get("parents") or ()
-        if not parents:
-            return {}
-        clock = self.cluster.services.clock
-        for parent in parents:
-            for kind in ("Accepted", "ResolvedRefs"):
-                found = next((c for c in parent.get("conditions") or () if c["type"] == kind), None)
-                if found is None or int(found.get("observedGeneration", 0)) < generation:
-                    return {}
-                if found["status"] != "True":
-                    self._refused = self._refused or clock.monotonic()
-                    if clock.monotonic() - self._refused < DOUBT or self._told == generation:
-                        return {}
-                    self._told = generation
-                    raise PlatformError(
-                        f"the gateway refuses the HTTPRoute {name_of(thing)}",
-                        found=f"{kind}: {found.get('reason', '')}: {found.get('message', '')}",
-                        expected="Accepted and ResolvedRefs", where=self.path(),
-                        remedy="a share that leads nowhere is answered with 500: look at its backends",
-                    )  # fmt: skip
-        self._refused = None
-        return self.split(thing)
 
 
 class IstioRouter(WeightedRouter):

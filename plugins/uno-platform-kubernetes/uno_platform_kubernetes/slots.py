@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from uno_core import PlatformError, Slot
+from uno_core import PlatformError, Slot, Unanswered
+from uno_platform_kubernetes.api import Conflict
 from uno_platform_kubernetes.cluster import Cluster
-from uno_platform_kubernetes.objects import APPLICATION, HASH, SLOT, labels_of, name_of, own, owner_of
+from uno_platform_kubernetes.objects import (
+    APPLICATION,
+    HASH,
+    SLOT,
+    annotations_of,
+    labels_of,
+    name_of,
+    own,
+    owner_of,
+)
 
 Object = Mapping[str, Any]
 
@@ -54,23 +64,55 @@ class Slots:
         return Slot.BLUE if wanted in hashes else None
 
     def service(self) -> Object:
-        """The application's Service. Raises PlatformError where there is none."""
-        name = self.cluster.service
-        found = self.cluster.mirror(self.cluster.core("services"), name=name).get(name)
+        """The application's Service; as it is to be made, without a uid, where the manifest alone has it.
+
+        Raises PlatformError where there is none.
+        """
+        found = self.cluster.before.get(self.cluster.service) or self._declared()
         if found is None:
             raise PlatformError(
-                f"there is no Service {name} in the namespace {self.cluster.namespace}",
+                f"there is no Service {self.cluster.service} in the namespace {self.cluster.namespace}",
                 expected="the Service before the application",
-                remedy="kubectl apply it first, or set platform.service",
+                remedy="kubectl apply it first, have it in platform.manifest, or set platform.service",
             )
         return found
+
+    def _declared(self) -> Object | None:
+        """What is made of the manifest's: it leads to nobody, until it is routed."""
+        manifest = self.cluster.manifest
+        if manifest is None or manifest.service is None:
+            return None
+        declared = manifest.service
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": name_of(declared),
+                "labels": {**own(labels_of(declared)), APPLICATION: self.cluster.application},
+                "annotations": dict(own(annotations_of(declared))),
+            },
+            "spec": declared["spec"],
+        }
+
+    def remarks(self) -> Iterator[str]:
+        """What a plan tells of what is made beside the slots' own."""
+        manifest = self.cluster.manifest
+        if manifest is not None and not self.cluster.deployments():
+            yield f"there is no Deployment {self.cluster.deployment} yet: it is made of {manifest.path}"
+        if self.cluster.services.routed and "uid" not in self.service()["metadata"]:
+            yield f"the Service {self.cluster.service} is made, as the manifest has it"
 
     def service_of(self, slot: Slot) -> str:
         return f"{self.cluster.service}-{slot.value}"
 
-    def ensure_services(self) -> None:
-        """Have a Service before each slot, which no traffic has found yet."""
+    def ensure_services(self, *, pinned: bool = False) -> None:
+        """Have a Service before each slot, which no traffic has found yet, and that of a manifest.
+
+        pinned: the latter leads to nobody until its selector is written.
+        """
         main = self.service()
+        if "uid" not in main["metadata"]:
+            main = self._create(main, pinned=pinned)
         for slot in Slot:
             wanted = self._made(main, slot)
             name = name_of(wanted)
@@ -83,6 +125,17 @@ class Slots:
                 )
             if there is None or not _same(there["spec"], wanted["spec"]):
                 self._services().keep(self.cluster.api.apply(self.cluster.core("services", name), wanted))
+
+    def _create(self, declared: Object, *, pinned: bool) -> Object:
+        """Not by an apply: what uno applies later is the selector alone, and would take away all else."""
+        spec = {key: value for key, value in declared["spec"].items() if key != "selector" or not pinned}
+        path = self.cluster.core("services")
+        try:
+            made = self.cluster.api.create(path, {**declared, "spec": spec})
+        except (Conflict, Unanswered):
+            made = self.cluster.api.get(self.cluster.core("services", name_of(declared)))
+        self.cluster.before.keep(made)
+        return made
 
     def _services(self) -> Any:
         return self.cluster.mirror(

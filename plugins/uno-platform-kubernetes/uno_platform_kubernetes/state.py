@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from attrs import evolve
 
 from uno_core import (
     ConfigError,
+    Diagnosis,
     Driver,
     Entry,
     Forbidden,
@@ -39,7 +40,7 @@ from uno_platform_kubernetes.api import Conflict
 from uno_platform_kubernetes.cluster import Cluster
 from uno_platform_kubernetes.lease import GROUP, Leases, Shelf, Thing, describe
 from uno_platform_kubernetes.objects import APPLICATION, name_of
-from uno_platform_kubernetes.options import KubernetesOptions
+from uno_platform_kubernetes.permissions import STATE, permissions
 from uno_platform_kubernetes.records import CALLED, FENCE, KIND, Claim, Index, Journal, Kept
 
 Object = Mapping[str, Any]
@@ -64,13 +65,8 @@ class KubernetesStore(StateStore):
         """Keep what is needed; connect at the first use."""
         if options:
             raise ConfigError("the state in Kubernetes has no options", found=", ".join(options))
-        if not isinstance(services.platform_options, KubernetesOptions):
-            raise ConfigError(
-                "the state in Kubernetes lies beside the application", found="another platform",
-                expected="platform: kubernetes", remedy="state: file, or postgresql://…",
-            )  # fmt: skip
-        self._services = services
-        self._cluster = Cluster(services.platform_options, services)
+        what, remedy = "the state in Kubernetes lies beside the application", "state: file, or postgresql://…"
+        self._services, self._cluster = services, Cluster.beside(services, what, remedy=remedy)
         make = partial(Shelf, self._cluster.api, services.clock)
         self._shelf = make(partial(self._cluster.core, "configmaps"))
         self._leases = Leases(
@@ -79,6 +75,9 @@ class KubernetesStore(StateStore):
         self._polls = records.Polls(self._cluster, self._shelf)
         self._journals: dict[str, Journal] = {}
         self._heard: dict[int, str] = {}
+
+    def diagnose(self) -> Iterator[Diagnosis]:
+        return permissions(self._cluster, STATE, "permissions of the state")
 
     def close(self) -> None:
         self._polls.forget()

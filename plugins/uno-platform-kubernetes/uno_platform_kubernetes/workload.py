@@ -18,25 +18,24 @@ from uno_core import (
     UnoError,
     WorkloadState,
 )
+from uno_platform_kubernetes.autoscaling import Autoscalers
 from uno_platform_kubernetes.cluster import Cluster
 from uno_platform_kubernetes.objects import (
     ADOPTED,
     APPLICATION,
-    IMAGE,
     SLOT,
     annotations_of,
-    configuration_of,
     container_of,
-    image_for,
     labels_of,
     name_of,
     own,
     owner_of,
     release_of,
-    template_for,
+    resized,
 )
 from uno_platform_kubernetes.pods import instance, leaving
 from uno_platform_kubernetes.slots import Slots
+from uno_platform_kubernetes.templates import Templates
 
 Object = Mapping[str, Any]
 
@@ -52,47 +51,23 @@ class KubernetesWorkload:
 
     def __init__(self, cluster: Cluster, slots: Slots) -> None:
         self.cluster, self.slots = cluster, slots
+        self.autoscalers = Autoscalers(cluster)
+        self.templates = Templates(cluster)
         self.marked: Callable[[], Any] = lambda: None
         self._said: dict[tuple[str, int], str] = {}
 
     # What is to run
 
     def resolve(self, release: Release) -> Release:
-        base = self._base()
-        container = self._container(base)
-        template = base["spec"]["template"]
-        image = image_for(str(container["image"]), release)
-        if not IMAGE.fullmatch(image):
-            raise ConfigError(
-                f"no image can be called {image}", found=f"version {release.version}",
-                expected="repository:tag or repository@sha256:…", where="--version, --image or release.image",
-                remedy="correct the version, or name the image",
-            )  # fmt: skip
-        return Release(release.version, image, configuration_of(template, container["name"]))
+        return self.templates.resolve(release)
 
     def recall(self, release: Release) -> None:
-        """From the ReplicaSets, which keep the pod templates of before."""
-        if self._of_before(release) is not None:
-            return
-        base = self._base()
-        container = self._container(base)["name"]
-        if configuration_of(base["spec"]["template"], container) != release.config:
-            raise ConfigError(
-                f"version {release.version} cannot be started again as it was",
-                found="its pod template is gone, and the present one is configured in another way",
-                expected="a ReplicaSet of it", where="--to",
-                remedy="name another version; a greater revisionHistoryLimit keeps more of them",
-            )  # fmt: skip
+        self.templates.recall(release)
 
-    def _of_before(self, release: Release) -> Object | None:
-        """The pod template of a release that was deployed before, without what the slot had in it."""
-        for one in (*self.cluster.deployments().values(), *self.cluster.replica_sets()):
-            template = one["spec"]["template"]
-            names = [container["name"] for container in template["spec"]["containers"]]
-            wanted = self.cluster.options.container or (names[0] if len(names) == 1 else "")
-            if wanted in names and release_of(template, wanted) == release:
-                return dict(template)
-        return None
+    def tidy(self) -> None:
+        """Remove what no release needs any more. Not while one is under way: it may be taken back."""
+        if self.marked() is None:
+            self.templates.configuration.tidy()
 
     def converge(self, slot: Slot, counts: Counts) -> None:
         self._converge(slot, counts)
@@ -116,15 +91,39 @@ class KubernetesWorkload:
                 self._scale(there, 0)
             return
         ((release, count),) = wanted.items()
-        if there is not None and self._release(there) == release:
+        if there is not None and self.templates.release(there) == release:
             self._scale(there, count)
             return
-        template = self._template(release, slot)
+        template = self.templates.of(release, slot)
         if there is not None and not self._made(there):
             # What was there before uno stays as it is, and makes room.
             self._scale(there, 0)
             there = None
         self._apply(slot, template, count, there)
+
+    def hold(self, slot: Slot, count: int) -> None:
+        there = self.cluster.deployments().get(slot)
+        if there is None or not count:
+            return
+        self._scaled_alone(slot, there, idle=True)
+        self.autoscalers.hold(name_of(there), count)
+        if _replicas(there) < count:
+            self._scale(there, count)
+
+    def let_go(self, slot: Slot) -> None:
+        if (there := self.cluster.deployments().get(slot)) is not None:
+            self._scaled_alone(slot, there)
+            self.autoscalers.let_go(name_of(there))
+
+    def _scaled_alone(self, slot: Slot, there: Object, *, idle: bool = False) -> None:
+        """Move the one autoscaler to what serves, where what was there before uno is one of the slots.
+
+        idle: only if nothing runs in the other slot; so it was left by a driver that died before this.
+        """
+        other = self.cluster.deployments().get(slot.other)
+        if other is None or (self._made(there) and self._made(other)) or (idle and _replicas(other)):
+            return
+        self.autoscalers.move(name_of(other), name_of(there))
 
     def restore(self, captured: Json, slot: Slot) -> None:
         if not isinstance(captured, Mapping) or slot.value not in captured:
@@ -141,12 +140,12 @@ class KubernetesWorkload:
             container = container_of(before["template"], self.cluster.options.container, name_of(there))[
                 "name"
             ]
-            if release_of(before["template"], container) == self._release(there):
+            if release_of(before["template"], container) == self.templates.release(there):
                 self._scale(there, before["replicas"])
             else:
                 self._apply(slot, before["template"], before["replicas"], there)
         else:
-            self._apply(slot, self._labelled(before["template"], slot), before["replicas"], there)
+            self._apply(slot, self.templates.labelled(before["template"], slot), before["replicas"], there)
         self._lead_there()
 
     # What runs
@@ -155,17 +154,21 @@ class KubernetesWorkload:
         self.cluster.changes.looking()
         deployments = self.cluster.deployments()
         if not deployments:
-            return WorkloadState(
-                slots={}, size=max(1, self.cluster.options.instances), captured=dict.fromkeys(Slot)
-            )
+            return WorkloadState(slots={}, size=max(1, self._size()), captured=dict.fromkeys(Slot))
         sets, pods = self.cluster.replica_sets(), self.cluster.pods()
         slots = {slot: self._slot(one, sets, pods) for slot, one in deployments.items()}
-        sizes = [sum(state.wanted.values()) for state in slots.values()]
+        sizes = [_replicas(one) for one in deployments.values()]
         captured: Json = {
             slot.value: _captured(deployments[slot]) if slot in deployments else None for slot in Slot
         }
-        size = self.cluster.options.instances or self._size_before() or max([1, *sizes])
+        size = self._size() or max([1, *sizes])
         return WorkloadState(slots=slots, size=size, captured=captured)
+
+    def _size(self) -> int:
+        """How many are to carry everything, where that is said; 0 where it is as many as there are."""
+        manifest = self.cluster.manifest
+        declared = int(manifest.deployment["spec"].get("replicas", 0)) if manifest else 0
+        return self.cluster.options.instances or self._size_before() or declared
 
     def _size_before(self) -> int:
         """What carried everything before the deployment that is under way; 0 where none is.
@@ -178,7 +181,7 @@ class KubernetesWorkload:
         return sum(int(row["count"]) for row in (mark.get("releases") or {}).get(live, ()))
 
     def _slot(self, deployment: Object, sets: Sequence[Object], pods: Sequence[Object]) -> SlotState:
-        container = self._container(deployment)["name"]
+        container = self.templates.container(deployment)["name"]
         mine = {
             one["metadata"]["uid"]: release_of(one["spec"]["template"], container)
             for one in sets
@@ -193,13 +196,19 @@ class KubernetesWorkload:
             for pod in pods
             if owner_of(pod) in mine and not leaving(pod)
         ]
-        release, count = self._release(deployment), int(deployment["spec"].get("replicas", 1))
+        release, count = self.templates.release(deployment), _replicas(deployment)
+        autoscaler = self.autoscalers.of(name_of(deployment)) if count else None
+        if autoscaler is not None:
+            held = autoscaler.floor if self.marked() else None
+            # Of its own will it grows and shrinks all day: what is ready is what there is to go back to.
+            count = held or min(count, sum(i.ready and i.release == release for i in instances)) or count
         if (why := _failure(deployment)) and sum(i.release == release for i in instances) < count:
             instances.append(
                 Instance(id=f"{name_of(deployment)}-none", release=release, ready=False, reason=why)
             )
         wanted = {release: count} if count else {}
-        return SlotState(wanted=wanted, instances=tuple(sorted(instances, key=lambda i: i.id)))
+        ordered = tuple(sorted(instances, key=lambda i: i.id))
+        return SlotState(wanted=wanted, instances=ordered, elastic=autoscaler is not None)
 
     def _last_words(self, pod: Object, container: str, before: bool) -> str:
         """Of a container that ended; asked once for each of its lives."""
@@ -220,29 +229,54 @@ class KubernetesWorkload:
     # Writing
 
     def _scale(self, deployment: Object, count: int) -> None:
-        if int(deployment["spec"].get("replicas", 1)) == count:
+        name, now = name_of(deployment), _replicas(deployment)
+        autoscaler = self.autoscalers.of(name)
+        if not count:
+            self.autoscalers.rest(name)
+        elif autoscaler is not None and now:
+            least = autoscaler.floor
+            self.autoscalers.hold(name, count)
+            if now > count and (least is None or count >= least):
+                return  # it needs more than it is asked to have at least
+        if now == count:
             return
-        name = name_of(deployment)
         if self._made(deployment):
-            self._apply(Slot(labels_of(deployment)[SLOT]), deployment["spec"]["template"], count, deployment)
+            slot = Slot(labels_of(deployment)[SLOT])
+            self._apply(slot, deployment["spec"]["template"], count, deployment)
             return
+        if count:
+            self.autoscalers.hold(name, count)
         body = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": name},
             "spec": {"replicas": count},
         }
-        force = "spec.replicas" in annotations_of(deployment).get(ADOPTED, "")
+        force = resized(deployment) or "spec.replicas" in annotations_of(deployment).get(ADOPTED, "")
         self.cluster.original.keep(
             self.cluster.api.apply(self.cluster.apps("deployments", name), body, force=force)
         )
 
+    def _resize(self, deployment: Object, count: int) -> Object:
+        """Of one whose number somebody else has set meanwhile: an autoscaler, or a person."""
+        path = self.cluster.apps("deployments", name_of(deployment))
+        return self.cluster.api.patch(path, {"spec": {"replicas": count}})
+
+    def _autoscale(self, slot: Slot, name: str, there: Object | None, count: int) -> None:
+        """Have what is about to run scaled as the other slot is, and no lower than what is asked for."""
+        other = self.cluster.deployments().get(slot.other)
+        begins = there is None or not _replicas(there)
+        if begins and other is not None and _replicas(other) and self._made(other):
+            self.autoscalers.provide(name, name_of(other), count)
+        self.autoscalers.hold(name, count)
+
     def _apply(self, slot: Slot, template: Object, count: int, there: Object | None) -> None:
-        base = there if there is not None else self._base()
+        base = self.templates.base() if there is None or self.cluster.manifest else there
         spec = base["spec"]
-        selector = copy.deepcopy(dict(spec["selector"]))
+        selector = copy.deepcopy(dict((there or base)["spec"]["selector"]))
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), SLOT: slot.value}
         name = name_of(there) if there is not None else self.cluster.slot_name(slot)
+        shared = there is not None and resized(there)
         body = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -253,12 +287,14 @@ class KubernetesWorkload:
             },
             "spec": {
                 **{key: spec[key] for key in COPIED if key in spec},
-                "replicas": count,
+                **({} if shared else {"replicas": count}),
                 "selector": selector,
                 "template": template,
             },
         }
         path = self.cluster.apps("deployments", name)
+        if count:
+            self.templates.configuration.provide(template)
         # One of uno's own is what a write left whose answer was lost.
         found = self.cluster.api.find(path) if there is None else None
         if found is not None and not self._made(found):
@@ -267,50 +303,29 @@ class KubernetesWorkload:
                 found=f"made {found['metadata'].get('creationTimestamp', '')}, by somebody else",
                 where=path, remedy="rename or delete it: uno makes its own of that name",
             )  # fmt: skip
-        self.cluster.made.keep(self.cluster.api.apply(path, body))
-
-    # Templates
-
-    def _base(self) -> Object:
-        """The Deployment that new ones are made from: the greatest one. Raises PlatformError without any."""
-        found = self.cluster.deployments()
-        if not found:
-            self.cluster.base_labels()  # says what is missing
-        return max(found.values(), key=lambda one: int(one["spec"].get("replicas", 1)))
-
-    def _template(self, release: Release, slot: Slot) -> Object:
-        if not release.artifact:
-            release = self.resolve(release)
-        base = self._base()
-        container = self._container(base)["name"]
-        template = base["spec"]["template"]
-        if configuration_of(template, container) != release.config:
-            # Deployed before, of another configuration than the present one: as it was then.
-            template = self._of_before(release) or template
-        return template_for(template, release, container, slot, self.cluster.application)
-
-    def _labelled(self, template: Object, slot: Slot) -> Object:
-        container = container_of(template, self.cluster.options.container, slot.value)["name"]
-        return template_for(
-            template, release_of(template, container), container, slot, self.cluster.application
-        )
-
-    def _container(self, deployment: Object) -> Mapping[str, Any]:
-        where = f"Deployment {name_of(deployment)}"
-        return container_of(deployment["spec"]["template"], self.cluster.options.container, where)
-
-    def _release(self, deployment: Object) -> Release:
-        return release_of(deployment["spec"]["template"], self._container(deployment)["name"])
+        if found is not None or there is not None:
+            # It would take away again, or start, what is asked for now.
+            self._autoscale(slot, name, there, count) if count else self.autoscalers.rest(name)
+        made = self.cluster.api.apply(path, body)
+        if shared and _replicas(made) != count:
+            made = self._resize(made, count)
+        self.cluster.made.keep(made)
+        if found is None and there is None and count:
+            self._autoscale(slot, name, there, count)
 
     def _made(self, deployment: Object) -> bool:
         return labels_of(deployment).get(APPLICATION) == self.cluster.application
+
+
+def _replicas(deployment: Object) -> int:
+    return int(deployment["spec"].get("replicas", 1))
 
 
 def _captured(deployment: Object) -> Json:
     return {
         "uid": deployment["metadata"]["uid"],
         "name": name_of(deployment),
-        "replicas": int(deployment["spec"].get("replicas", 1)),
+        "replicas": _replicas(deployment),
         "template": deployment["spec"]["template"],
     }
 

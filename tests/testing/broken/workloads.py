@@ -204,6 +204,18 @@ class WhatWasNotCapturedStays(doubles.MemoryWorkload):
             super().restore(captured, slot)
 
 
+@workload("test_what_is_held_stays_and_letting_go_changes_nothing", "letting go is taken for the end")
+class LettingGoIsTakenForTheEnd(doubles.MemoryWorkload):
+    def let_go(self, slot):
+        self.converge(slot, {})
+
+
+@workload("test_less_than_is_held_is_made_up", "what is held is what there is")
+class WhatIsHeldIsWhatThereIs(doubles.MemoryWorkload):
+    def hold(self, slot, count):
+        pass
+
+
 @workload("test_a_slot_retires_by_itself", "nobody remembers")
 class NobodyRemembers(doubles.MemoryWorkload):
     def retire(self, slot, after):
