@@ -36,7 +36,8 @@ RAN = pytest.StashKey[Counter]()
 
 
 def components(item):
-    return [marker.args[0] for marker in item.iter_markers("component")]
+    # Once each, though a class and its module may both say so.
+    return sorted({marker.args[0] for marker in item.iter_markers("component")})
 
 
 def by_contract(call):

@@ -1,0 +1,1 @@
+"""How uno's plugins for AWS ask it."""

@@ -1,0 +1,1 @@
+"""The metric provider `cloudwatch` of uno."""

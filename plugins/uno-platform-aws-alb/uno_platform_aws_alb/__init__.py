@@ -1,0 +1,1 @@
+"""Weighted target groups of an Application Load Balancer, for uno."""

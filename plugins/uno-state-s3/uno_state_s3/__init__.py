@@ -1,0 +1,1 @@
+"""The state store `s3` of uno."""
