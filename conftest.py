@@ -17,6 +17,7 @@ import pytest
 pytest_plugins = ["pytester", "uno_core.testing.fixtures"]
 
 COMPONENTS = {
+    "bind": lambda: shutil.which("named", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
     # Built from Go modules, or given by one of the two.
     "cluster": lambda: (

@@ -6,8 +6,10 @@ convergence, deadlines, retries and abort, once for all platforms.
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
@@ -138,9 +140,10 @@ class Capabilities:
     """What a platform can do beyond the least. Declared, then tested by the contracts.
 
     mixed: two releases in one slot. granularity: the finest share in percent (100: only whole
-    switches). unroute: the routing can be removed. lock: it holds a lock of its own. marks: the
-    router keeps a mark. retires: the workload empties a slot by itself later. cas: a write fails
-    when the object has changed; otherwise write_horizon is how long an unanswered write may still
+    switches); a share is a multiple of it, or, where there are `parts`, what one whole number up to
+    `parts` is of itself and another one. unroute: the routing can be removed. lock: it holds a lock of
+    its own. marks: the router keeps a mark. retires: the workload empties a slot by itself later. cas: a
+    write fails when the object has changed; otherwise write_horizon is how long an unanswered write may still
     land, in seconds. bound: the longest that a write takes to be in force. least_ready: the
     shortest time to readiness. recalls: the workload says whether a release of before can still be
     started. elastic: an autoscaler may size slots, and can be held. linger: seconds for which requests may
@@ -150,6 +153,7 @@ class Capabilities:
 
     mixed: bool = False
     granularity: float = 100.0
+    parts: int = 0
     unroute: bool = False
     lock: bool = False
     marks: bool = False
@@ -167,6 +171,25 @@ class Capabilities:
     def weights(self) -> bool:
         """Whether traffic can be split at all, not only switched."""
         return self.granularity < 100.0 and self.routed
+
+    def ratio(self, percent: float) -> tuple[int, int]:
+        """Two whole numbers up to `parts`, the share's and the rest's, whose ratio comes nearest to it."""
+        wanted = Fraction(percent) / 100
+        found: list[Fraction] = []
+        for one in range(self.parts + 1):
+            # The other number lies beside what would be exact.
+            exact = one * (1 - wanted) / wanted if wanted else Fraction(self.parts)
+            others = {min(self.parts, math.floor(exact)), min(self.parts, math.ceil(exact))}
+            found += [Fraction(one, one + other) for other in others if one + other]
+        best = min(found, key=lambda part: abs(part - wanted))
+        return best.numerator, best.denominator - best.numerator
+
+    def nearest(self, percent: float) -> float:
+        """The share in percent that is nearest to this one, of those that the platform can give."""
+        if not self.parts:
+            return round(percent / self.granularity) * self.granularity
+        one, other = self.ratio(percent)
+        return 100.0 * one / (one + other)
 
 
 @frozen(kw_only=True)

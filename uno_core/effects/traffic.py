@@ -20,15 +20,17 @@ def check_split(world: World, split: Split) -> None:
             found=show(split),
             expected="percentages from 0 to 100 that sum to 100",
         )
-    finest = world.capabilities.granularity
+    can = world.capabilities
     for slot, percent in split.items():
-        steps = percent / finest
-        if abs(steps - round(steps)) > 1e-6:
+        nearest = can.nearest(percent)
+        # Ratios are told in percent, which have no end: as near as two splits are taken for the same.
+        if abs(nearest - percent) > (0.005 if can.parts else 1e-6 * can.granularity):
+            ratios = f"a ratio of whole numbers up to {can.parts}"
             raise Unsupported(
                 f"this platform cannot give {slot} {percent:g} % of the traffic",
                 found=f"{percent:g} %",
-                expected=f"a multiple of {finest:g} %",
-                remedy=f"the nearest possible share is {round(steps) * finest:g} %",
+                expected=ratios if can.parts else f"a multiple of {can.granularity:g} %",
+                remedy=f"the nearest possible share is {nearest:g} %",
             )
 
 

@@ -1,0 +1,1 @@
+"""Traffic split by DNS, for uno: Route 53, and whatever takes dynamic updates (RFC 2136)."""

@@ -1,0 +1,51 @@
+"""Asking resolvers, as clients do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dns.exception
+import dns.nameserver
+import dns.resolver
+from attrs import frozen
+
+from uno_platform_dns.options import kind_of
+from uno_platform_dns.zone import absolute
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What one resolver said. ttl: seconds for which it will say so still. problem: why it said nothing."""
+
+    values: Sequence[str] = ()
+    ttl: float = 0.0
+    problem: str = ""
+
+
+def ask(resolver: str, name: str, kind: str, timeout: float) -> Answer:
+    """Ask once, for `timeout` seconds at most. Raises nothing: no answer is an answer."""
+    host, port = host_and_port(resolver)
+    asking = dns.resolver.Resolver(configure=False)
+    asking.nameservers = [dns.nameserver.Do53Nameserver(host, port)]
+    asking.lifetime = max(0.1, timeout)
+    try:
+        answer = asking.resolve(absolute(name), kind, search=False)
+    except (dns.exception.DNSException, OSError) as problem:
+        return Answer(problem=type(problem).__name__)
+    return Answer(values=[one.to_text() for one in answer], ttl=answer.rrset.ttl if answer.rrset else 0.0)
+
+
+def value_of(named: str) -> str:
+    """An address or a name of the configuration as an answer has it."""
+    return absolute(named) if kind_of(named) == "CNAME" else named
+
+
+def host_and_port(named: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`, or an address alone for the port 53."""
+    if named.startswith("["):
+        host, _, port = named[1:].partition("]")
+        return host, int(port.removeprefix(":") or 53)
+    host, colon, port = named.rpartition(":")
+    if not colon or ":" in host:
+        return named, 53
+    return host, int(port)

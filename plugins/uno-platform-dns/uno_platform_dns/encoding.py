@@ -1,0 +1,273 @@
+"""A split as records: weighted sets where the provider knows weights, else N of M addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from uno_core import Capabilities, ConfigError, Json, PlatformError, Slot, Split, Unsupported, whole
+from uno_platform_dns.options import TYPES, DnsTraffic, Route53Options
+from uno_platform_dns.zone import RecordSet, absolute
+
+NEW_TTL = 60
+"""Seconds: what AWS recommends beside aliases, and short enough for a rollback."""
+
+Fit = Callable[[Slot], Sequence[str]]
+"""The addresses of a slot that can take requests now."""
+
+
+class Encoding(Protocol):
+    """How a split is written, and read."""
+
+    @property
+    def granularity(self) -> float:
+        """The finest share, in percent."""
+
+    @property
+    def parts(self) -> int:
+        """Where shares are ratios of two whole numbers: the greatest of them; else 0."""
+
+    def split(self, sets: Sequence[RecordSet]) -> Split:
+        """The shares; empty where the name leads nowhere. Raises ConfigError for what
+        is not uno's to write.
+        """
+
+    def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
+        """The sets that say so, made of those that are there. Raises Unsupported, ConfigError."""
+
+
+def routing(sets: Sequence[RecordSet], kind: str) -> Sequence[RecordSet]:
+    """Those that lead to the application.
+
+    Raises ConfigError where the name leads somewhere by another type, which nobody would switch.
+    """
+    mine = [one for one in sets if one.type == kind]
+    others = [one for one in sets if one.type in TYPES and one.type != kind]
+    if others:
+        raise ConfigError(
+            f"the name has records of another type than {kind}", found="; ".join(map(str, others)),
+            where=others[0].name, expected=f"{kind} records alone",
+            remedy="uno switches one type: clients that ask for the other would stay where they are",
+        )  # fmt: skip
+    return sorted(mine, key=lambda one: one.key)
+
+
+@frozen(kw_only=True)
+class Listed:
+    """N addresses of one slot and M of the other: each client takes the first of an order made by chance.
+
+    fit: which of a slot's addresses may be named.
+    """
+
+    traffic: DnsTraffic
+    fit: Fit
+
+    @property
+    def parts(self) -> int:
+        return 0
+
+    @property
+    def _of(self) -> int:
+        """As many addresses are there while both slots have a share."""
+        least = min((len(found) for found in self.traffic.addresses.values()), default=1)
+        return 1 if self.traffic.type == "CNAME" else max(2, least)
+
+    @property
+    def granularity(self) -> float:
+        return 100.0 / self._of
+
+    def split(self, sets: Sequence[RecordSet]) -> Split:
+        found = routing(sets, self.traffic.type)
+        if not found:
+            return {}
+        held = found[0]
+        if len(found) > 1 or held.identifier:
+            raise ConfigError("the name has weighted records", found=str(held), where=held.name)
+        counts = {slot: len(set(self._values(slot)) & set(held.values)) for slot in Slot}
+        if (known := sum(counts.values())) < len(held.values):
+            strange = sorted(set(held.values) - {one for slot in Slot for one in self._values(slot)})
+            raise ConfigError(
+                "the name leads somewhere that belongs to no slot", found=", ".join(strange),
+                where=held.name, expected="the addresses of blue and green alone",
+                remedy="name them in traffic.addresses, or take them out of the record",
+            )  # fmt: skip
+        return {slot: 100.0 * count / known for slot, count in counts.items()}
+
+    def _values(self, slot: Slot) -> Sequence[str]:
+        return [self._value(one) for one in self.traffic.addresses[slot.value]]
+
+    def _value(self, named: str) -> str:
+        return absolute(named) if self.traffic.type == "CNAME" else named
+
+    def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
+        held = routing(now, self.traffic.type)
+        if not any(split.values()):
+            return ()
+        values: list[str] = []
+        for slot in Slot:
+            values += self._some(slot, split.get(slot, 0.0), held)
+        ttl = self.traffic.ttl or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
+        return [RecordSet(name=self.traffic.record, type=self.traffic.type, ttl=ttl, values=values)]
+
+    def _some(self, slot: Slot, percent: float, held: Sequence[RecordSet]) -> Sequence[str]:
+        """As many as the share says; those that are named already come first, so that few clients move."""
+        if not percent:
+            return ()
+        fit = [self._value(one) for one in self.fit(slot)]
+        if percent > 99.995:
+            if not fit:
+                raise self._too_few(slot, 0, 1)
+            return fit
+        count = percent / self.granularity
+        if abs(count - round(count)) > 1e-6:
+            raise Unsupported(
+                f"{slot} cannot have {percent:g} % of the traffic with {self._of} addresses",
+                found=f"{percent:g} %", expected=f"a multiple of {self.granularity:g} %",
+                remedy=f"the nearest possible share is {round(count) * self.granularity:g} %",
+            )  # fmt: skip
+        there = {value for one in held for value in one.values}
+        chosen = sorted(fit, key=lambda value: value not in there)[: round(count)]
+        if len(chosen) < round(count):
+            raise self._too_few(slot, len(chosen), round(count))
+        return chosen
+
+    def _too_few(self, slot: Slot, found: int, wanted: int) -> PlatformError:
+        return PlatformError(
+            f"too few addresses of {slot} can take requests", found=f"{found}", expected=f"{wanted} of"
+            f" {len(self.traffic.addresses[slot.value])}", where=self.traffic.record,
+            remedy="look at what runs there",
+        )  # fmt: skip
+
+
+@frozen(kw_only=True)
+class Weighted:
+    """A record set for each slot, with weights."""
+
+    traffic: DnsTraffic
+    route53: Route53Options
+    greatest: int
+
+    @property
+    def parts(self) -> int:
+        return self.greatest
+
+    @property
+    def granularity(self) -> float:
+        return 100.0 / (self.greatest + 1)
+
+    def split(self, sets: Sequence[RecordSet]) -> Split:
+        held = self._routing(sets)
+        if not held:
+            return {}
+        if len(held) == 1 and not held[0].identifier:
+            return whole(self._slot_of(held[0]))
+        weights = {slot: self._weight(held, slot) for slot in Slot}
+        if not (total := sum(weights.values())):
+            # "If you set Weight to 0 for all records in the group, traffic is routed to all resources
+            # with equal probability" (Developer Guide, weighted records).
+            there = [slot for slot in Slot if self._of(held, slot) is not None]
+            return {slot: 100.0 / len(there) if slot in there else 0.0 for slot in Slot}
+        return {slot: 100.0 * weight / total for slot, weight in weights.items()}
+
+    def _routing(self, sets: Sequence[RecordSet]) -> Sequence[RecordSet]:
+        held = routing(sets, self.traffic.type)
+        known = {"", *self.route53.identifiers.values()}
+        if strange := [one for one in held if one.identifier not in known]:
+            raise ConfigError(
+                "the name has weighted records that belong to no slot",
+                found="; ".join(map(str, strange)), where=strange[0].name,
+                expected=f"the identifiers {', '.join(self.route53.identifiers.values())} alone",
+                remedy="name them in traffic.route53.identifiers, or take them out",
+            )  # fmt: skip
+        return held
+
+    def _of(self, held: Sequence[RecordSet], slot: Slot) -> RecordSet | None:
+        named = self.route53.identifiers[slot.value]
+        return next((one for one in held if one.identifier == named), None)
+
+    def _weight(self, held: Sequence[RecordSet], slot: Slot) -> int:
+        found = self._of(held, slot)
+        return (found.weight or 0) if found else 0
+
+    def _slot_of(self, simple: RecordSet) -> Slot:
+        """Whose a record is that was there before uno."""
+        for slot in Slot:
+            made = self._made(slot, simple)
+            if simple.values and set(simple.values) <= set(made.values):
+                return slot
+            if not simple.values and _target(made.more) == _target(simple.more):
+                return slot
+        raise ConfigError(
+            "the name leads somewhere that belongs to no slot", found=str(simple), where=simple.name,
+            expected="the address or the alias of blue or green",
+            remedy="name it in traffic.addresses, or in traffic.route53.aliases",
+        )  # fmt: skip
+
+    def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
+        held = self._routing(now)
+        if not any(split.values()):
+            return ()
+        simple = next((one for one in held if not one.identifier), None)
+        numbers = ratio(split.get(Slot.GREEN, 0.0), self.greatest)
+        made = []
+        for slot, weight in zip(Slot, numbers, strict=True):
+            there = self._of(held, slot) or self._made(slot, simple)
+            if simple is not None and self._slot_of(simple) is slot:
+                there = evolve(simple, identifier=self.route53.identifiers[slot.value])
+            made.append(evolve(there, weight=weight))
+        return self._with_one_ttl(made, simple)
+
+    def _with_one_ttl(self, made: Sequence[RecordSet], simple: RecordSet | None) -> Sequence[RecordSet]:
+        """All of a group have one; an alias has none of its own."""
+        known = [one.ttl for one in (*made, *([simple] if simple else [])) if one.ttl is not None]
+        ttl = self.traffic.ttl or max(known, default=NEW_TTL)
+        return [one if one.more and not one.values else evolve(one, ttl=ttl) for one in made]
+
+    def _made(self, slot: Slot, simple: RecordSet | None) -> RecordSet:
+        """A set for a slot that has none yet; what the simple record had beside its value stays with it."""
+        name, kind = absolute(self.traffic.record), self.traffic.type
+        identifier = self.route53.identifiers[slot.value]
+        check = self.route53.health_checks.get(slot.value)
+        more: dict[str, Json] = {"HealthCheckId": check} if check else {}
+        if alias := self.route53.aliases.get(slot.value):
+            target: Json = {
+                "HostedZoneId": alias.zone, "DNSName": absolute(alias.name),
+                "EvaluateTargetHealth": alias.evaluate_target_health,
+            }  # fmt: skip
+            return RecordSet(
+                name=name, type=kind, ttl=None, identifier=identifier, weight=0,
+                more={**more, "AliasTarget": target},
+            )  # fmt: skip
+        values = self.traffic.addresses.get(slot.value, ())
+        ttl = simple.ttl if simple else None
+        return RecordSet(
+            name=name, type=kind, ttl=ttl, values=values, identifier=identifier, weight=0, more=more or None
+        )
+
+
+def _target(more: Json) -> tuple[str, str]:
+    """What an alias leads to; AWS writes names with or without the dot."""
+    target = more.get("AliasTarget") if isinstance(more, Mapping) else None
+    if not isinstance(target, Mapping):
+        return "", ""
+    return str(target.get("HostedZoneId")), absolute(str(target.get("DNSName")))
+
+
+def ratio(green: float, greatest: int) -> tuple[int, int]:
+    """The weights of blue and green that give green its percent. Raises Unsupported where none do.
+
+    Hundredths where it is whole percents, since a person reads them more easily.
+    """
+    if abs(green - round(green)) < 1e-9:
+        return 100 - round(green), round(green)
+    can = Capabilities(granularity=100.0 / (greatest + 1), parts=greatest)
+    if abs((nearest := can.nearest(green)) - green) > 0.005:
+        raise Unsupported(
+            f"green cannot have {green:g} % of the traffic with weights up to {greatest}",
+            found=f"{green:g} %", expected="a ratio of two such weights",
+            remedy=f"the nearest possible share is {nearest:.4g} %",
+        )  # fmt: skip
+    mine, others = can.ratio(green)
+    return others, mine

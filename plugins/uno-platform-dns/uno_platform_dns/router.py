@@ -1,0 +1,293 @@
+"""The half that splits traffic: records of one name, changed only from what was read, waited for honestly.
+
+What DNS answers is in force when every server of the zone answers it and every cached answer from before has
+run out: the TTL that was told with it, and a while more, since some resolvers keep it for longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import asdict, evolve, frozen
+
+from uno_core import (
+    Capabilities,
+    ConfigError,
+    Drift,
+    Json,
+    PlatformError,
+    RouterState,
+    Services,
+    Slot,
+    Split,
+)
+from uno_platform_dns.asking import ask, value_of
+from uno_platform_dns.encoding import NEW_TTL, Encoding, routing
+from uno_platform_dns.note import Note, place
+from uno_platform_dns.options import DnsTraffic
+from uno_platform_dns.plugin import CAPABILITIES
+from uno_platform_dns.zone import Changed, RecordSet, Zone
+
+TURNS = 5
+"""So often what may be written over anything is tried, where others write at the same time."""
+
+FRESH = 1.0
+"""Seconds for which a reading serves who asks what is in force: it is asked right after it."""
+
+PATIENCE = 2.0
+"""Seconds for one resolver; one that does not answer keeps nothing back."""
+
+SOON = 5.0
+"""Seconds in which the core looks again, beyond what DNS itself needs."""
+
+
+@frozen(kw_only=True)
+class Held:
+    """One reading: the record sets of the name, those of the note, and what both mean."""
+
+    sets: Sequence[RecordSet]
+    noted: Sequence[RecordSet]
+    split: Split
+    note: Note
+
+
+class DnsRouter:
+    """Leads a name to blue and green by the shares that are asked for."""
+
+    def __init__(self, zone: Zone, encoding: Encoding, traffic: DnsTraffic, services: Services) -> None:
+        self.zone, self.encoding, self.traffic, self.services = zone, encoding, traffic, services
+        self._change: str | None = None
+        self._spread_at: float | None = None
+        self._seen: tuple[Held, float] | None = None
+
+    # Reading
+
+    @property
+    def propagation(self) -> float:
+        """Seconds until the servers of the zone answer alike, at most."""
+        return self.traffic.propagation or self.zone.slowest
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """With the times that the record as it is now asks for."""
+        ttl = self._ttl(self.read().sets)
+        bound = self.propagation + ttl + self.traffic.overstay + SOON
+        return evolve(
+            CAPABILITIES, granularity=self.encoding.granularity, parts=self.encoding.parts, bound=bound
+        )
+
+    def _ttl(self, sets: Sequence[RecordSet]) -> float:
+        """The longest that an answer is kept: as it is, or as it will be."""
+        known = [float(one.ttl) for one in sets if one.ttl is not None]
+        return max([*known, float(self.traffic.ttl or (0 if known else NEW_TTL))])
+
+    def read(self) -> Held:
+        """What the zone holds. Raises ConfigError where that is not uno's to change."""
+        sets = routing(self.zone.read(self.traffic.record), self.traffic.type)
+        noted = self.zone.read(place(self.traffic.record))
+        held = Held(
+            sets=sets, noted=noted, split=self.encoding.split(sets), note=Note.of(noted, self.traffic.record)
+        )
+        self._seen = (held, self.services.clock.monotonic())
+        return held
+
+    def observe(self) -> RouterState:
+        held = self.read()
+        captured: Json = {
+            "sets": [asdict(one) for one in held.sets],
+            "split": {slot.value: percent for slot, percent in held.split.items()},
+        }
+        return RouterState(
+            split=held.split, token=_fingerprint(held.sets), captured=captured, mark=held.note.mark
+        )
+
+    def in_force(self) -> Split:
+        """What clients follow: what was there before, until the last answer of before has run out."""
+        clock = self.services.clock
+        if self._seen is None or clock.monotonic() - self._seen[1] > FRESH:
+            self.read()
+        assert self._seen is not None  # noqa: S101 - read has just set it
+        held = self._seen[0]
+        return held.split if self._in_force(held) else held.note.before
+
+    def _in_force(self, held: Held) -> bool:
+        note, clock = held.note, self.services.clock
+        if note.at is None:
+            return True  # nobody has changed it by uno
+        patience = note.lasts + self.traffic.overstay
+        since = (clock.now() - note.at).total_seconds()
+        if since < 0:
+            since = 0.0  # the clock of another machine is ahead of this one
+        if self._spread_at is None:
+            if self._change is None and since >= self.propagation + patience:
+                return True  # by another process, and long ago
+            spread = self.zone.spread(self._change or "")
+            if spread is False or (spread is None and since < self.propagation):
+                return False
+            self._spread_at = clock.monotonic()
+            if self._change is None:
+                # Whoever wrote it is gone. It was everywhere at the latest when it was seen to be, or after
+                # the time that it may take.
+                self._spread_at -= max(0.0, since - self.propagation)
+        return clock.monotonic() - self._spread_at >= patience and not self._left_behind(held)
+
+    def _left_behind(self, held: Held) -> str:
+        """Who of the resolvers that were named still answers with a slot that has no share any more."""
+        if not self.traffic.resolvers or not self.traffic.addresses:
+            return ""
+        idle = [slot for slot in Slot if held.split and not held.split.get(slot)]
+        gone = {value_of(one) for slot in idle for one in self.traffic.addresses[slot.value]}
+        for resolver in self.traffic.resolvers if gone else ():
+            answer = ask(resolver, self.traffic.record, self.traffic.type, PATIENCE)
+            if old := sorted(gone & set(answer.values)):
+                told = f"{resolver} still answers {', '.join(old)}, for {answer.ttl:g} s more"
+                self.services.logger.info("a resolver does not follow yet", told=told)
+                return told
+        return ""
+
+    # Writing
+
+    def write(self, split: Split, expect: Json) -> None:
+        for turn in range(TURNS):
+            held = self.read()
+            if expect is not None and _fingerprint(held.sets) != expect:
+                raise self._drift(held, "the records as they were read before")
+            try:
+                return self._put(held, self.encoding.sets(held.sets, split))
+            except Changed as problem:
+                # Where it was our own note that changed, the records are still what was expected.
+                if turn == TURNS - 1:
+                    raise self._drift(self.read(), problem.expected) from problem
+        raise AssertionError("unreachable")
+
+    def _put(self, held: Held, sets: Sequence[RecordSet]) -> None:
+        """Replace what was read; even by the same, so that an unanswered write from before cannot fit."""
+        note = held.note
+        same = sorted(map(str, held.sets)) == sorted(map(str, sets))
+        if not same:
+            note = note.changed(self.services.clock.now(), self._lasts(held), held.split)
+            self._change, self._spread_at = "", None
+        changed = self._swap(held, note, [] if same else held.sets, [] if same else sets)
+        if not same:
+            self._change = changed
+
+    def _lasts(self, held: Held) -> float:
+        """How long caches may still hold what was answered until now."""
+        lasts = self._ttl(held.sets)
+        note = held.note
+        if note.at is not None:
+            left = note.lasts - (self.services.clock.now() - note.at).total_seconds()
+            lasts = max(lasts, left)
+        return lasts
+
+    def _swap(self, held: Held, note: Note, removed: Sequence[RecordSet], added: Sequence[RecordSet]) -> str:
+        self._seen = None
+        note = evolve(note, turn=held.note.turn + 1)
+        record = note.record(self.traffic.record)
+        return self.zone.change([*removed, *held.noted], [*added, record])
+
+    def note(self, change: Callable[[Note], Note]) -> None:
+        """Write the note anew, whatever else there is."""
+        for turn in range(TURNS):
+            held = self.read()
+            try:
+                self._swap(held, change(held.note), [], [])
+            except Changed:
+                if turn == TURNS - 1:
+                    raise
+            else:
+                return
+
+    def mark(self, value: Json) -> None:
+        self.note(lambda note: evolve(note, mark=value))
+
+    def restore(self, captured: Json) -> None:
+        """The records as they were captured; only the shares, and said so, where others changed them."""
+        if not isinstance(captured, Mapping) or "sets" not in captured:
+            raise PlatformError("that was not captured by this platform", found=str(captured)[:200])
+        rows: Any = captured["sets"]
+        before = routing([RecordSet(**row) for row in rows], self.traffic.type)
+        for turn in range(TURNS):
+            held = self.read()
+            split = self.encoding.split(before)
+            try:
+                if self._only_ours(before, held):
+                    return self._put(held, before)
+                self.services.logger.warning(
+                    "somebody changed the records meanwhile: only the shares are put back",
+                    record=self.traffic.record, now=told(held.sets),
+                )  # fmt: skip
+                return self._put(held, self.encoding.sets(held.sets, split))
+            except Changed as problem:
+                if turn == TURNS - 1:
+                    raise self._drift(self.read(), problem.expected) from problem
+        raise AssertionError("unreachable")
+
+    def _only_ours(self, before: Sequence[RecordSet], held: Held) -> bool:
+        """Whether what is there is what uno makes of what was captured, and nothing of anybody else's."""
+        if not held.sets or list(before) == list(held.sets):
+            return True
+        try:
+            made = self.encoding.sets(before, held.split)
+        except (PlatformError, ConfigError):
+            return False
+        loose = self.encoding.parts == 0  # which addresses of a slot are named is uno's own choice
+        ours = [evolve(one, values=()) if loose else one for one in made]
+        theirs = [evolve(one, values=()) if loose else one for one in held.sets]
+        return sorted(map(str, ours)) == sorted(map(str, theirs))
+
+    def _drift(self, held: Held, expected: str) -> Drift:
+        return Drift(
+            "somebody else changed the records", found=told(held.sets), expected=expected,
+            where=f"{self.traffic.record}, {self.zone.where}",
+            remedy="find out who writes them besides uno; then `uno resume --reassert`, or `uno rollback`",
+        )  # fmt: skip
+
+    # Telling
+
+    def remarks(self) -> Iterator[str]:
+        """What a plan tells of it."""
+        held = self.read()
+        ttl = self._ttl(held.sets)
+        now = max((float(one.ttl) for one in held.sets if one.ttl is not None), default=0.0)
+        yield (
+            f"DNS: each change of the shares counts once every server of the zone has it (up to"
+            f" {self.propagation:g} s) and the answers from before have run out ({ttl:g} s by their"
+            f" TTL, {self.traffic.overstay:g} s for resolvers that keep them longer)"
+        )
+        if self.traffic.ttl and now > self.traffic.ttl:
+            yield (
+                f"{self.traffic.record} has a TTL of {now:g} s now and will have {self.traffic.ttl} s: the"
+                f" first change waits for the old one. Lower it {now:g} s before a deployment to save that"
+            )
+        if held.sets and not held.sets[0].identifier and self.encoding.parts:
+            yield (
+                f"{self.traffic.record} is a simple record: it becomes two weighted ones, in one change;"
+                " a rollback of this deployment makes it a simple one again"
+            )
+        if checked := [one.identifier for one in held.sets if one.more and "HealthCheckId" in str(one.more)]:
+            yield (
+                f"{', '.join(checked)} has a health check of Route 53: where everything with a weight is"
+                " sick, those with the weight 0 are answered too"
+            )
+        if self.encoding.granularity < 100:
+            parts = self.encoding.parts
+            yield (
+                f"shares are ratios of weights up to {parts}, of resolvers' answers and not of requests"
+                if parts
+                else f"shares are multiples of {self.encoding.granularity:g} %, by how many of the addresses"
+                " are the slot's; a client may try another one of them"
+            )
+
+
+def told(sets: Sequence[RecordSet]) -> str:
+    """For a person."""
+    return "; ".join(map(str, sets)) or "no record"
+
+
+def _fingerprint(sets: Sequence[RecordSet]) -> str:
+    text = json.dumps([asdict(one) for one in sorted(sets, key=lambda one: one.key)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

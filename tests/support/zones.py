@@ -1,0 +1,40 @@
+"""A real BIND for each test, and options of the platform dns for it: `pytest_plugins = ["zones"]`."""
+
+from __future__ import annotations
+
+import pytest
+from bind import BLUE, GREEN, KEY, NAME, OTHERS, SECRET, ZONE, Bind
+from shop import free_port
+
+from uno_core import Secret
+from uno_core.config.secrets import SystemSecrets
+from uno_platform_dns.options import DnsOptions, DnsTraffic, Rfc2136Options
+
+
+@pytest.fixture
+def bind(tmp_path):
+    running = Bind(tmp_path / "bind", "127.0.0.1", free_port())
+    running.start()
+    yield running
+    running.stop(kill=True)
+
+
+@pytest.fixture
+def configured(bind):
+    """Options for it: as few addresses as are told, answers kept for a second."""
+
+    def configured(blue=BLUE[:2], green=GREEN[:2], **more):
+        server = Rfc2136Options(
+            server=bind.address, port=bind.port, zone=ZONE, key=KEY, secret=Secret("${UNO_TEST_TSIG}"),
+            **more.pop("server", {}),
+        )  # fmt: skip
+        traffic = {"record": NAME, "ttl": 1, "overstay": 0.0, "addresses": {"blue": blue, "green": green}}
+        return DnsOptions(traffic=DnsTraffic(rfc2136=server, **{**traffic, **more}))
+
+    return configured
+
+
+@pytest.fixture
+def secrets():
+    """Those of the key, as an environment variable would hold them."""
+    return SystemSecrets({"UNO_TEST_TSIG": SECRET, "UNO_TEST_OTHERS": OTHERS})
