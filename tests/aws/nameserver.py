@@ -103,7 +103,8 @@ class Answers:
             if kind == "CNAME" or rows[0][0] != "CNAME":
                 return
             owner = answer.answer[-1][0].target
-            if self.find(shown(owner)) is not zone:
+            there = self.find(shown(owner))
+            if there is None or there.zone != zone.zone:
                 return  # whoever asked follows it
 
     def _rows(self, name: str, kind: str, depth: int = 0) -> list[Row] | None:

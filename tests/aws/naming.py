@@ -134,7 +134,7 @@ class Naming:
         with self._guard:
             zone = request.backend.get_hosted_zone(request._get_param("HostedZoneId"))
             zones = {
-                one.resource_id: (one.name, {each.key: each for each in one.rrsets})
+                one.resource_id: (plain(one.name), {each.key: each for each in one.rrsets})
                 for one in request.backend.zones.values()
             }
             changes = request._get_param("ChangeBatch.Changes")

@@ -101,6 +101,12 @@ class TestOneChange:
         zone.change(create(plainly(BLUE, name="*")))
         assert zone.sets()[0]["Name"] == r"\052.example.com."
 
+    def test_nor_have_the_names_of_zones(self, zone):
+        made = zone.client.create_hosted_zone(Name="Example.ORG", CallerReference="b")
+        other = Zone(zone.aws, zone.client, made["HostedZone"]["Id"].rpartition("/")[2])
+        other.settled(create(plainly(BLUE, name="app.example.org.")))
+        assert other.values("app.example.org.") == [BLUE]
+
     def test_names_of_other_zones(self, zone):
         for name in ("app.example.org.", "notexample.com."):
             told = f"[RRSet with DNS name {name} is not permitted in zone example.com.]"
