@@ -10,6 +10,7 @@ import pytest
 
 from tests.aws.server import REGION, Aws
 from tests.aws.servers import Servers
+from tests.aws.zones import Zone
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +40,15 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
     made = Servers(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def zone(aws: Aws) -> Zone:
+    """The hosted zone example.com, in sync."""
+    client = aws.client("route53")
+    made = client.create_hosted_zone(Name="example.com", CallerReference="a")
+    aws.naming.settle()
+    return Zone(aws, client, made["HostedZone"]["Id"].rpartition("/")[2])
 
 
 @pytest.fixture

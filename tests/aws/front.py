@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import io
 import json
 import re
@@ -14,11 +15,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from attrs import define, field, frozen
+from botocore.session import get_session
 
 ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/deployer"
 PREFIXES = {"elasticloadbalancing": "elasticloadbalancing", "monitoring": "cloudwatch"}
 """The prefix of actions in a policy, where it is not the name that requests are signed for."""
+NAMED_BY_PATH = {"route53"}
+"""Services whose action stands in no header and no body. S3 is none: its tests say method and path."""
+
+_PLAINLY_DENIED = {"elasticloadbalancing", "route53"}
 
 
 @frozen
@@ -135,7 +141,7 @@ class Front:
             return "ExpiredToken", 403, "The security token included in the request is expired"
         if any(fnmatch.fnmatch(call.right, one) for one in self.denied):
             told = f"User: {USER} is not authorized to perform: {call.right} on resource: *"
-            code = "AccessDenied" if call.service == "elasticloadbalancing" else "AccessDeniedException"
+            code = "AccessDenied" if call.service in _PLAINLY_DENIED else "AccessDeniedException"
             return code, 403, f"{told} because no identity-based policy allows the {call.right} action"
         for action, bucket in self.throttled.items():
             if fnmatch.fnmatch(call.right, action) and not bucket.take():
@@ -156,7 +162,21 @@ def _call(environ: dict[str, Any]) -> Call:
         action = parse_qs(body.decode()).get("Action", [""])[0]
     else:
         action = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    if service in NAMED_BY_PATH:
+        action = next((name for path, name in _paths(service) if path.fullmatch(action)), action)
     return Call(service, action, key)
+
+
+@functools.cache
+def _paths(service: str) -> list[tuple[re.Pattern[str], str]]:
+    """Method and path of each action of a service, from its model in botocore."""
+    model = get_session().get_service_model(service)
+    found = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(http["requestUri"].rstrip("/")))
+        found.append((re.compile(f"{http['method']} {path}/?"), name))
+    return sorted(found, key=lambda one: one[0].pattern.count("[^/]+"))  # what says more comes first
 
 
 class _Again:
@@ -181,7 +201,10 @@ def _answer(
     else:
         kind = "text/xml"
         body = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-        if call.service != "s3":
+        if call.service == "route53":
+            space = ' xmlns="https://route53.amazonaws.com/doc/2013-04-01/"'
+            body = f"<ErrorResponse{space}>{body}<RequestId>r</RequestId></ErrorResponse>"
+        elif call.service != "s3":
             body = f"<ErrorResponse>{body}<RequestId>r</RequestId></ErrorResponse>"
     start(f"{status} Refused", [("Content-Type", kind)])
     return [body.encode()]

@@ -1,4 +1,4 @@
-"""The double as a whole: an endpoint for boto3, and a port where the load balancers take requests."""
+"""The double as a whole: an endpoint for boto3, and ports where load balancers and name servers answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moto.moto_api._internal import moto_api_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from tests.aws import balancing, metrics
+from tests.aws import balancing, metrics, naming
 from tests.aws.buckets import Buckets
 from tests.aws.dataplane import DataPlane
 from tests.aws.front import Front
@@ -42,6 +42,7 @@ class Aws:
         self.front = Front(Buckets(DomainDispatcherApplication(create_backend_app)))
         self.health = Health()
         self.metrics = metrics.Metrics()
+        self.naming = naming.Naming()
         self.data_plane = DataPlane(folder / "envoy", self.health)
         self.tasks = Tasks(folder / "tasks", self.health)
         self._server: BaseWSGIServer = make_server(
@@ -54,17 +55,21 @@ class Aws:
 
     @property
     def failures(self) -> list[str]:
-        return [*self.health.failures, *self.data_plane.failures, *self.tasks.failures]
+        parts = (self.health, self.data_plane, self.tasks, self.naming)
+        return [failure for part in parts for failure in part.failures]
 
     def start(self) -> None:
         balancing.install(self.health)
         metrics.install(self.metrics)
+        naming.install(self.naming)
         threading.Thread(target=self._server.serve_forever, name="aws", daemon=True).start()
         self.health.start()
         self.data_plane.start()
         self.tasks.start()
+        self.naming.start()
 
     def stop(self) -> None:
+        self.naming.stop()
         self.tasks.stop()
         self.data_plane.stop()
         self.health.stop()
@@ -72,6 +77,7 @@ class Aws:
         self._server.server_close()
         balancing.uninstall()
         metrics.uninstall()
+        naming.uninstall()
 
     def reset(self) -> None:
         """An account in which nothing is."""
@@ -79,6 +85,7 @@ class Aws:
         self.front.calls.clear()
         self.metrics.reset()
         moto_api_backend.reset()
+        self.naming.reset()
         self.tasks.reset()
 
     def client(self, service: str, key: str = "AKIAADMIN", **config: Any) -> Any:
