@@ -6,6 +6,7 @@ Each part is made when it is first needed, so that `history` works where the pla
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,12 @@ from uno_core.contracts.platform import Capabilities, Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.effects.commands import System
+from uno_core.effects.places import Places, of_places
 from uno_core.effects.unrouted import Unrouted, without_traffic
 from uno_core.effects.world import Policy, World, only_unos
 from uno_core.errors import ConfigError, Unsupported
 from uno_core.gathering import Gathering
+from uno_core.model import Slot
 from uno_core.registry import Registry
 
 PLATFORM = "platform"
@@ -63,6 +66,13 @@ class Assembly:
                 remedy="`platform: NAME` in the configuration, or --platform NAME",
             )
         return self.registry.find(PlatformInfo, named.name, where=named.where)
+
+    @property
+    def runs_on(self) -> str:
+        """The platform or, where two make one world, both halves, for a person."""
+        name = self.platform_info.name
+        places = f"{name}, one for each slot" if self._places else name
+        return f"{places}; traffic by {self.config.router.name}" if self.config.router else places
 
     @cached_property
     def platform_options(self) -> Any:
@@ -177,14 +187,29 @@ class Assembly:
 
     @cached_property
     def platform(self) -> Platform[Any]:
-        made: Platform[Any] = self.registry.build(self.platform_info, self.platform_options, self.services)
+        """The configured one; of two places the blue one's, which is asked for all that is not a slot's."""
+        return self._built(self._places.get(Slot.BLUE, self.platform_options))
+
+    def _built(self, options: Any) -> Platform[Any]:
+        services = evolve(self.services, platform_options=options)
+        made: Platform[Any] = self.registry.build(self.platform_info, options, services)
         return made
+
+    @cached_property
+    def _places(self) -> Mapping[Slot, Any]:
+        """The options of each slot's platform, where they are two."""
+        sections.check_places(self.config, self.platform_info, self.registry)
+        return sections.places(self.config, self.platform_info, self.registry)
 
     @cached_property
     def world(self) -> World:
         """Raises Unsupported where a half is missing."""
         capabilities = self._capable(self.platform, self.platform_info)
         platforms = [self.platform]
+        workload = _half(self.platform.workload, self.platform_info, "a workload")
+        if self._places:
+            platforms.append(self._built(self._places[Slot.GREEN]))
+            capabilities, workload = of_places(capabilities), Places(dict(zip(Slot, platforms, strict=True)))
         router = self.platform.router if self.config.router is None and self.config.routed else None
         if (other := self.config.router) is not None:
             info = self.registry.find(PlatformInfo, other.name, where=other.where)
@@ -197,9 +222,10 @@ class Assembly:
                 mixed=capabilities.mixed,
                 retires=capabilities.retires,
                 least_ready=capabilities.least_ready,
+                recalls=capabilities.recalls,
+                elastic=capabilities.elastic,
             )
         settings = self.config.settings
-        workload = _half(self.platform.workload, self.platform_info, "a workload")
         if not self.config.routed:
             router, capabilities = Unrouted(workload), without_traffic(capabilities)
         return World(
@@ -279,7 +305,8 @@ class Assembly:
     @cached_property
     def gathering(self) -> Gathering:
         """The metric providers and judges, each made when it is first needed."""
-        return Gathering(self.config, self.registry, self.services, self.platform_info.metrics)
+        own = self.platform_info.metrics
+        return Gathering(self.config, self.registry, self.services, own, self._places)
 
     def notifier(self, section: Section) -> Notifier:
         """One of those that `notify:` names. Raises ConfigError, and PluginError that names its plugin."""

@@ -6,11 +6,12 @@ by `judge:`. Where a provider counts per slot, a judge that compares the slots s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from uno_core.analysis.before import Before
 from uno_core.analysis.evidence import Evidence
@@ -21,7 +22,16 @@ from uno_core.config import sections
 from uno_core.config.document import Choice, Config
 from uno_core.config.mistakes import nearest
 from uno_core.contracts.judge import Foreseeing, Judge, JudgeInfo, Traffic
-from uno_core.contracts.metrics import Figures, MetricProvider, MetricProviderInfo, Query, Reads
+from uno_core.contracts.metrics import (
+    Assuring,
+    Counters,
+    Figures,
+    MetricProvider,
+    MetricProviderInfo,
+    NoData,
+    Query,
+    Reads,
+)
 from uno_core.contracts.services import Services
 from uno_core.effects.world import Watched
 from uno_core.errors import ConfigError
@@ -63,17 +73,40 @@ class Comparing:
     quiet: bool
 
 
+@frozen
+class InPlaces:
+    """One metric provider for the platform of each slot, where they are two, each for its own slot."""
+
+    providers: Mapping[Slot, MetricProvider]
+
+    def window(self, query: Query, start: datetime, end: datetime) -> Figures | NoData:
+        """What happened in the window, in the place of the slot."""
+        return self.providers[query.slot].window(query, start, end)
+
+    def sample(self, query: Query) -> Counters | NoData:
+        """What was counted up to now, in the place of the slot."""
+        return self.providers[query.slot].sample(query)
+
+    def assure(self) -> None:
+        """Raises UnoError where one of them could measure nothing."""
+        for one in self.providers.values():
+            if isinstance(one, Assuring):
+                one.assure()
+
+
 @define(slots=False)
 class Gathering:
     """Providers and judges of one configuration, each made when it is first needed.
 
-    own: the name of the platform's own metric provider; empty where it has none.
+    own: the name of the platform's own metric provider; empty where it has none. places: the options of the
+    platform of each slot, where they are two.
     """
 
     config: Config
     registry: Registry
     services: Services
     own: str
+    places: Mapping[Slot, Any] = field(factory=dict)
 
     @cached_property
     def providers(self) -> Sequence[Provided]:
@@ -88,7 +121,12 @@ class Gathering:
     def _provided(self, key: str, choice: Choice) -> Provided:
         info = self.registry.find(MetricProviderInfo, choice.name, where=choice.where)
         options = sections.choice_options(choice, info, self.registry)
-        made: MetricProvider = self.registry.build(info, options, self.services)
+        around = {slot: evolve(self.services, platform_options=one) for slot, one in self.places.items()}
+        made: MetricProvider = (
+            InPlaces({slot: self.registry.build(info, options, one) for slot, one in around.items()})
+            if around
+            else self.registry.build(info, options, self.services)
+        )
         return Provided(key=key, info=info, provider=made, reads=info.reads(options))
 
     def measures(self, metric: str, bounds: Bounds, where: str = "") -> Provided:

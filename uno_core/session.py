@@ -99,6 +99,7 @@ class Session(Announcing):
             policy=self.world.policy,
             made_from={**self._basis(target), "world": seen(snapshot)},
             beside=beside(target),
+            runs_on=self.runs_on,
             **more,
         )
 

@@ -76,6 +76,7 @@ def _keep(path: Path, document: Mapping[str, Json]) -> None:
 def _show(plan: Plan) -> None:
     serving = ", ".join(plan.serving) or "nothing"
     printing.out(f"{plan.application} in {plan.environment}: {serving} → {plan.release}")
+    printing.out(f"on: {plan.runs_on}")
     printing.out(f"strategy: {plan.strategy}, {plan.why}")
     if plan.first:
         printing.out("the first deployment: there is nothing to go back to")

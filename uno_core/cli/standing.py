@@ -90,7 +90,7 @@ def _show(
     snapshot: Snapshot | None,
 ) -> None:
     application = session.config.application
-    printing.out(f"{application.name} in {application.environment}, on {session.platform_info.name}")
+    printing.out(f"{application.name} in {application.environment}, on {session.runs_on}")
     if snapshot:
         printing.out(f"  {wording.serving(snapshot)}")
         held = {s.value: p for s, p in snapshot.split.items()}

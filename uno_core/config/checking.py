@@ -219,6 +219,11 @@ class _Sections:
             alone = evolve(config, traffic=None)
             self._make("platform", info, platform.options, _making(sections.platform_options, alone))
             self._make("platform", info, platform.options, _making(sections.platform_options, config))
+            if not self.partial:
+                try:
+                    sections.check_places(config, info, self.registry)
+                except UnoError as error:
+                    self.mistakes.take_any(error)
         if router and (info := self._find("traffic", PlatformInfo, router.name, router.where)):
             self._make("traffic", info, router.options, _making(sections.router_options, config))
 

@@ -14,6 +14,7 @@ from uno_core.contracts.platform import PlatformInfo
 from uno_core.contracts.services import Info
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.errors import ConfigError
+from uno_core.model import Slot
 from uno_core.registry import Registry
 
 
@@ -56,6 +57,9 @@ def platform_options(config: Config, info: PlatformInfo, registry: Registry, *, 
     Raises ConfigError where traffic was described to a platform that has no word for it.
     """
     table = config.platform.options if config.platform else Table(path="platform")
+    if not partial:
+        places(config, info, registry)  # told together with the rest
+    table = _in_common(table, info, registry)
     traffic = config.traffic
     if traffic is None or not config.routed or config.router is not None:
         return options(table, info, registry, "platform", partial=partial)
@@ -70,6 +74,56 @@ def platform_options(config: Config, info: PlatformInfo, registry: Registry, *, 
             remedy="take them out, or name the platform that routes: traffic: {name: …}",
         )
     return options(table, info, registry, "platform", partial=partial)
+
+
+PLACES = "slots"
+"""The key under which each slot's platform is told what is different there."""
+
+
+def places(config: Config, info: PlatformInfo, registry: Registry) -> Mapping[Slot, Any]:
+    """The options of the platform of each slot, where they are two: another cluster, another machine.
+
+    What stands in `platform` holds for both. Raises ConfigError where they are not two.
+    """
+    table = config.platform.options if config.platform else Table()
+    below = _in_common(table, info, registry)
+    node = table.entries.get(PLACES)
+    if below is table or node is None:
+        return {}
+    where = f"{node.where}, platform.{PLACES}"
+    if not isinstance(node, Table) or sorted(node.entries) != sorted(slot.value for slot in Slot):
+        raise ConfigError(
+            f"platform.{PLACES} is what is different in the place of each slot",
+            found=node.told(), where=where,
+            expected="{blue: {…}, green: {…}}",
+        )  # fmt: skip
+    made = {}
+    for slot in Slot:
+        whole = merged(below, node.entries[slot.value])
+        if not isinstance(whole, Table):
+            raise ConfigError("a place is a mapping", found=whole.told(), where=f"{where}.{slot}")
+        path = f"platform.{PLACES}.{slot}"
+        made[slot] = options(evolve(whole, path=path), info, registry, path)
+    return made
+
+
+def check_places(config: Config, info: PlatformInfo, registry: Registry) -> None:
+    """Raises ConfigError where nothing would share out the traffic between two places."""
+    table = config.platform.options if config.platform else Table()
+    if config.router is None and _in_common(table, info, registry) is not table:
+        raise ConfigError(
+            "two places need a router that leads to both",
+            found="no `traffic: {name: …}` of another platform",
+            expected="traffic: {name: dns, …}", where=f"{table.line(PLACES)}, platform.{PLACES}",
+            remedy="name it, or take `slots` out: one place has both slots",
+        )  # fmt: skip
+
+
+def _in_common(table: Table, info: PlatformInfo, registry: Registry) -> Table:
+    """Without what the places differ in, unless the plugin has that word for something of its own."""
+    declared = registry.options(info)
+    own = declared is not None and PLACES in fields_of(declared)
+    return table if own or PLACES not in table.entries else table.without(PLACES)
 
 
 def router_options(config: Config, info: PlatformInfo, registry: Registry, *, partial: bool = False) -> Any:

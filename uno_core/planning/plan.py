@@ -63,7 +63,8 @@ class Plan:
 
     split: from when on which slot has which share, in seconds and percent. seconds: the least
     duration until the deployment is done. greatest: the same where every deadline is used up and
-    none is missed: a bound on trying, not on success. way_back: why some steps have no figures of a
+    none is missed: a bound on trying, not on success. runs_on: the platform that runs it, and the one that
+    routes where that is another. way_back: why some steps have no figures of a
     rollback; empty where all have. made_from: what the plan was made of, for `uno deploy --plan`.
     """
 
@@ -83,5 +84,6 @@ class Plan:
     way_back: str
     warnings: Sequence[str]
     under_way: UnderWay | None = None
+    runs_on: str = ""
     made_from: Mapping[str, Json] = field(factory=dict)
     fingerprint: str = ""

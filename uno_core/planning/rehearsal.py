@@ -172,6 +172,7 @@ def plan(
     made_from: Mapping[str, Json] | None = None,
     measure: bool = True,
     beside: Mapping[str, Any] | None = None,
+    runs_on: str = "",
 ) -> Plan:
     """Run the strategy in the simulated world, begun from the real snapshot; nothing real is touched.
 
@@ -218,6 +219,7 @@ def plan(
             *_too_slow(steps, subject.policy),
         ),
         under_way=under_way,
+        runs_on=runs_on,
         made_from=made_from or {},
         fingerprint=fingerprint(made_from) if made_from else "",
     )

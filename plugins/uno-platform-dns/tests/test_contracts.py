@@ -8,7 +8,7 @@ from bind import BLUE, GREEN
 from uno_core.testing import LockContract, PluginContract, RouterContract
 from uno_platform_dns.platform import DnsPlatform
 
-pytest_plugins = ["zones"]
+pytest_plugins = ["zones", "hosted"]
 
 
 class TestPlugin(PluginContract):
@@ -70,3 +70,29 @@ class TestLock(LockContract):
         yield another
         for one in made:
             one.close()
+
+
+class TestWeights(RouterContract):
+    """Route 53, on the double of AWS: ratios of weights, PENDING before INSYNC."""
+
+    @pytest.fixture
+    def platform(self, make_hosted):
+        return make_hosted()
+
+    @pytest.fixture
+    def capabilities(self, platform):
+        return platform.capable()
+
+    @pytest.fixture
+    def another(self, make_hosted):
+        return make_hosted()
+
+
+class TestLockOfRoute53(LockContract):
+    """A TXT record of Route 53: CREATE, and DELETE of the exact old one; 40 ask at once."""
+
+    many = 40
+
+    @pytest.fixture
+    def open(self, make_hosted):
+        return lambda: make_hosted().lock

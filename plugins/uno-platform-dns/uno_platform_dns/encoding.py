@@ -108,7 +108,7 @@ class Listed:
         values: list[str] = []
         for slot in Slot:
             values += self._some(slot, split.get(slot, 0.0), held)
-        ttl = self.traffic.ttl or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
+        ttl = round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
         return [RecordSet(name=self.traffic.record, type=self.traffic.type, ttl=ttl, values=values)]
 
     def _some(self, slot: Slot, percent: float, held: Sequence[RecordSet]) -> Sequence[str]:
@@ -222,7 +222,7 @@ class Weighted:
     def _with_one_ttl(self, made: Sequence[RecordSet], simple: RecordSet | None) -> Sequence[RecordSet]:
         """All of a group have one; an alias has none of its own."""
         known = [one.ttl for one in (*made, *([simple] if simple else [])) if one.ttl is not None]
-        ttl = self.traffic.ttl or max(known, default=NEW_TTL)
+        ttl = round(self.traffic.ttl) or max(known, default=NEW_TTL)
         return [one if one.more and not one.values else evolve(one, ttl=ttl) for one in made]
 
     def _made(self, slot: Slot, simple: RecordSet | None) -> RecordSet:

@@ -78,8 +78,8 @@ class DnsTraffic:
         help="what the name leads to for each slot: addresses, or one host name (a CNAME):"
         " {blue: [192.0.2.1], green: [192.0.2.2]}",
     )
-    ttl: int = option(
-        default=0,
+    ttl: float = option(
+        default=0.0,
         ge=0,
         unit="s",
         help="how long answers are kept; 0: as they are now, or 60 s for a new name",
@@ -104,6 +104,8 @@ class DnsTraffic:
         if self.addresses:
             of_both({slot: " ".join(found) for slot, found in self.addresses.items()}, "addresses")
             self._check_addresses([one for found in self.addresses.values() for one in found])
+        if self.ttl != round(self.ttl):
+            raise ValueError(f"ttl = {self.ttl:g}: expected whole seconds")
         if self.record and self.rfc2136 and not _within(self.record, self.rfc2136.zone):
             raise ValueError(f"record = {self.record}: expected a name in the zone {self.rfc2136.zone}")
 

@@ -253,14 +253,16 @@ class DnsRouter:
         held = self.read()
         ttl = self._ttl(held.sets)
         now = max((float(one.ttl) for one in held.sets if one.ttl is not None), default=0.0)
+        spread = (
+            f"every server of the zone has it (up to {self.propagation:g} s) and " if self.propagation else ""
+        )
         yield (
-            f"DNS: each change of the shares counts once every server of the zone has it (up to"
-            f" {self.propagation:g} s) and the answers from before have run out ({ttl:g} s by their"
-            f" TTL, {self.traffic.overstay:g} s for resolvers that keep them longer)"
+            f"DNS: a change of the shares counts once {spread}the answers from before have run out"
+            f" ({ttl:g} s by their TTL, {self.traffic.overstay:g} s for resolvers that keep them longer)"
         )
         if self.traffic.ttl and now > self.traffic.ttl:
             yield (
-                f"{self.traffic.record} has a TTL of {now:g} s now and will have {self.traffic.ttl} s: the"
+                f"{self.traffic.record} has a TTL of {now:g} s now and will have {self.traffic.ttl:g} s: the"
                 f" first change waits for the old one. Lower it {now:g} s before a deployment to save that"
             )
         if held.sets and not held.sets[0].identifier and self.encoding.parts:

@@ -1,0 +1,129 @@
+"""One platform for each slot: two clusters, two regions, two machines, another platform's router before them.
+
+Each place keeps its own names and runs its slot as it would run any; where it has a router of its own, that
+one leads everything to what runs there. Between the places the other platform's router shares out traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, evolve, field
+
+from uno_core.contracts.platform import Capabilities, Platform, Router, Workload, WorkloadState
+from uno_core.errors import ConfigError, PlatformError, Unsupported
+from uno_core.model import Counts, Json, Release, Slot, SlotState, same_split, whole
+
+
+@define
+class Places:
+    """The workload that the platforms of both slots are together.
+
+    A release is known by its version alone: what else makes one in a place (a directory, a template of pods)
+    is that place's own.
+    """
+
+    platforms: Mapping[Slot, Platform[Any]]
+    _seen: dict[Slot, SlotState] = field(init=False, factory=dict)
+
+    def resolve(self, release: Release) -> Release:
+        """Raises ConfigError where a place does not have it, or needs more than its version to know it."""
+        for slot in Slot:
+            full = self._workload(slot).resolve(release)
+            if full != self._workload(slot).resolve(Release(full.version)):
+                raise ConfigError(
+                    f"{slot} would need more than the version to know this release again",
+                    found=full.artifact, expected="what the version alone stands for there",
+                    where=f"platform.slots.{slot}",
+                    remedy="give the version alone, from the place's own repository",
+                )  # fmt: skip
+        return _known_as(full)
+
+    def converge(self, slot: Slot, counts: Counts) -> None:
+        """Ask the place of the slot, and have its own router lead there."""
+        own = {self._own(slot, release): n for release, n in counts.items()}
+        router = self.platforms[slot].router
+        if own and router is not None and not _leads(router, self._inner(slot)):
+            router.write(whole(self._inner(slot)), None)
+        self._workload(slot).converge(self._inner(slot), own)
+
+    def observe(self) -> WorkloadState:
+        """Each slot as its own place has it."""
+        slots, captured, sizes = {}, {}, []
+        for slot in Slot:
+            state = self._workload(slot).observe()
+            self._seen[slot] = state.slots.get(self._inner(slot), SlotState())
+            slots[slot] = self._told(slot, self._seen[slot])
+            captured[slot.value] = state.captured
+            sizes.append(state.size)
+        return WorkloadState(slots=slots, size=max(sizes), captured=captured)
+
+    def restore(self, captured: Json, slot: Slot) -> None:
+        """Ask the place of the slot for what it had."""
+        if not isinstance(captured, Mapping) or slot.value not in captured:
+            raise PlatformError(
+                "that was not captured of two places", found=str(captured)[:200], expected=f"the key {slot}"
+            )
+        self._workload(slot).restore(captured[slot.value], self._inner(slot))
+
+    def step(self, slot: Slot) -> None:
+        """Where the place is brought to what it was asked for a step at a time."""
+        self._workload(slot).step(self._inner(slot))  # type: ignore[attr-defined]  # declared: Stepping
+
+    # Each place
+
+    def _workload(self, slot: Slot) -> Workload:
+        workload = self.platforms[slot].workload
+        if workload is None:
+            raise Unsupported(
+                f"the platform of {slot} runs no releases", where=f"platform.slots.{slot}",
+                remedy="name a platform that has a workload",
+            )  # fmt: skip
+        return workload
+
+    def _inner(self, slot: Slot) -> Slot:
+        """The slot of the place itself: the one that serves there, if there was one before uno."""
+        router = self.platforms[slot].router
+        split = router.observe().split if router is not None else {}
+        return next((one for one in Slot if split.get(one, 0.0) > 99.9), slot)
+
+    def _own(self, slot: Slot, release: Release) -> Release:
+        """As the place calls it: what runs there is left as it is, though configured otherwise since."""
+        if slot not in self._seen:
+            self.observe()
+        running = [one for one in self._seen[slot].releases if _known_as(one) == release]
+        return running[0] if running else self._workload(slot).resolve(Release(release.version))
+
+    def _told(self, slot: Slot, state: SlotState) -> SlotState:
+        """The same, each release by its version; nothing is ready that the place itself does not lead to."""
+        router = self.platforms[slot].router
+        leads = router is None or _leads(router, self._inner(slot))
+        wanted: dict[Release, int] = {}
+        for release, count in state.wanted.items():
+            wanted[_known_as(release)] = wanted.get(_known_as(release), 0) + count
+        instances = []
+        for one in state.instances:
+            ready = one.ready and leads
+            reason = (
+                one.reason if ready or not one.ready else "the place's own router does not lead to it yet"
+            )
+            instances.append(evolve(one, release=_known_as(one.release), ready=ready, reason=reason))
+        return evolve(state, wanted=wanted, instances=tuple(instances))
+
+
+def _known_as(release: Release) -> Release:
+    return Release(release.version, release.version)
+
+
+def _leads(router: Router, slot: Slot) -> bool:
+    held = router.observe().split
+    return same_split(held, whole(slot)) and same_split(router.in_force(), whole(slot))
+
+
+def of_places(place: Capabilities) -> Capabilities:
+    """What two places can do together: what one can, that needs nothing of the other.
+
+    No retiring and no holding: a place cannot know whether its slot carries traffic.
+    """
+    return evolve(place, retires=False, elastic=False, recalls=False)
