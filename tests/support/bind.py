@@ -7,14 +7,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
-import dns.tsig
+import dns.tsigkeyring
+import dns.update
 from attrs import define, field
 
 ZONE = "uno.test"
@@ -44,7 +45,7 @@ PRIMARY = """type primary; file "{folder}/zone.db";
     grant uno. name shop.{zone}. A AAAA CNAME;
     grant uno. subdomain _uno.shop.{zone}. TXT;
   }};"""
-SECONDARY = 'type secondary; file "{folder}/zone.db"; primaries {{ {primary} port {port}; }};'
+SECONDARY = 'type secondary; file "{folder}/zone.db"; primaries {{ {primary} port {port}; }}; transfer-source {address};'
 
 
 @define
@@ -60,8 +61,8 @@ class Bind:
     ttl: int = 2
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
-    def start(self) -> None:
-        """Return as soon as it answers for the zone."""
+    def start(self, *, uno: bool = True) -> None:
+        """Return as soon as it answers for the zone. uno: whether its key may write."""
         self.folder.mkdir(parents=True, exist_ok=True)
         zone = self.folder / "zone.db"
         if self.primary is None and not zone.exists():
@@ -69,7 +70,9 @@ class Bind:
                 f"$ORIGIN {ZONE}.\n$TTL {self.ttl}\n@ SOA ns admin 1 3600 600 86400 1\n@ NS ns\n"
                 f'ns A {self.address}\nother TXT "not uno\'s"\n{self.records}\n'
             )
-        (self.folder / "named.conf").write_text(self._configuration())
+        (self.folder / "named.conf").write_text(
+            self._configuration() if uno else self._configuration().replace("grant uno.", "deny uno.")
+        )
         program = shutil.which("named") or "/usr/sbin/named"
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -82,7 +85,9 @@ class Bind:
         if self.primary is None:
             body = PRIMARY.format(**where)
         else:
-            body = SECONDARY.format(**where, primary=self.primary.address, port=self.primary.port)
+            body = SECONDARY.format(
+                **where, primary=self.primary.address, port=self.primary.port, address=self.address
+            )
         transfer = "".join(f"{one.address}; " for one in self.copies)
         others = " ".join(f"{one.address} port {one.port};" for one in self.copies)
         return CONFIGURATION.format(
@@ -126,9 +131,16 @@ class Bind:
         answer = dns.query.udp(question, self.address, port=self.port, timeout=5)
         return [one.to_text() for found in answer.answer for one in found]
 
-    def until(self, ready: object) -> None:
+    def update(
+        self, key: str, secret: str, change: Callable[[dns.update.UpdateMessage], None]
+    ) -> dns.rcode.Rcode:
+        """Send one update, as anybody with that key may; how it was answered."""
+        made = dns.update.UpdateMessage(f"{ZONE}.", keyring=dns.tsigkeyring.from_text({key: secret}))
+        change(made)
+        return dns.query.tcp(made, self.address, port=self.port, timeout=5).rcode()
+
+    def until(self, ready: Callable[[], bool]) -> None:
         """Wait until it says yes."""
-        assert callable(ready)
         end = time.monotonic() + PATIENCE
         while not ready():
             if self._process is not None and self._process.poll() is not None:

@@ -241,7 +241,17 @@ class Embedded:
             margin=min(world.capabilities.write_horizon, self.ttl / 2),
         )
         locks = [platform.lock for platform in world.platforms if platform.lock is not None]
-        with tenure.hold(self.store, locks, application.key, self.owner, take_over=take_over, begins=begins):
+
+        def former(driver: Driver) -> bool:
+            name, environment = application.name, application.environment
+            records = self.store.list(application=name, environment=environment, limit=1)
+            return any(record.driver == driver for record in records)
+
+        key = application.key
+        held = tenure.hold(
+            self.store, locks, key, self.owner, take_over=take_over, begins=begins, former=former
+        )
+        with held:
             yield tenure
 
     def _settle_what_crashed(self, application: Application, tenure: Tenure) -> Record | None:

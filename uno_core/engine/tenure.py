@@ -6,7 +6,7 @@ Losing one outranks everything, the way back too: whoever has it now is at work.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from attrs import define, field
@@ -20,6 +20,10 @@ from uno_core.rules import protects
 
 TTL = 30.0
 """Seconds that a lease lasts without being renewed, where it expires at all."""
+
+
+def _nobody(_: Driver) -> bool:
+    return False
 
 
 @define
@@ -62,17 +66,19 @@ class Tenure:
         *,
         take_over: bool = False,
         begins: bool = True,
+        former: Callable[[Driver], bool] = _nobody,
     ) -> Iterator[None]:
         """Hold the store's lease, then the platform's, as long as something is done.
 
-        Raises Locked, naming the owner, where somebody else has one, or, where a deployment `begins`,
-        has reserved the next turn.
+        former: whether somebody drove this application by the same store. Whoever has the store's lease has
+        fenced them off, and need not wait for what they left of the platform's. Raises Locked, naming the
+        owner, where somebody else has one, or, where a deployment `begins`, has reserved the next turn.
         """
         try:
-            for lock in (store, *others):
-                began = self.clock.monotonic()
-                lease = lock.acquire(key, owner, ttl=self.ttl, take_over=take_over)
-                self._held.append(Held(lock, lease, began + self.ttl))
+            self._acquire(store, key, owner, take_over=take_over)
+            for lock in others:
+                left = take_over or self._left(lock, key, former)
+                self._acquire(lock, key, owner, take_over=left)
             if begins:
                 refuse_reserved(store, key, owner)
             self._keep()
@@ -84,6 +90,17 @@ class Tenure:
                     held.lock.release(held.lease)
                 except (StateError, Forbidden) as problem:
                     self.logger.warning("a lease could not be given up: it expires", problem=str(problem))
+
+    def _acquire(self, lock: Lock, key: str, owner: Driver, *, take_over: bool) -> None:
+        began = self.clock.monotonic()
+        lease = lock.acquire(key, owner, ttl=self.ttl, take_over=take_over)
+        self._held.append(Held(lock, lease, began + self.ttl))
+
+    @staticmethod
+    def _left(lock: Lock, key: str, former: Callable[[Driver], bool]) -> bool:
+        """Whether a platform's lock is one that a driver before this one has left."""
+        held = lock.holder(key)
+        return held is not None and former(held.owner)
 
     def _keep(self) -> None:
         """Renew in the background where a lease expires; only where time passes by itself."""
