@@ -87,6 +87,11 @@ if TYPE_CHECKING:
     from uno_core.errors import Unhealthy as Unhealthy
     from uno_core.errors import UnoError as UnoError
     from uno_core.errors import Unsupported as Unsupported
+    from uno_core.given.looks import Looks as Looks
+    from uno_core.given.members import GivenOptions as GivenOptions
+    from uno_core.given.members import Member as Member
+    from uno_core.given.members import Members as Members
+    from uno_core.given.workload import GivenWorkload as GivenWorkload
     from uno_core.hookspecs import hookimpl as hookimpl
     from uno_core.model import Amount as Amount
     from uno_core.model import Analysis as Analysis
@@ -153,6 +158,9 @@ _HOMES = {
         "Refused", "StateError", "SwitchTimeout", "Throttled", "Unanswered", "Unhealthy", "UnoError",
         "Unsupported",
     ),
+    "given.looks": ("Looks",),
+    "given.members": ("GivenOptions", "Member", "Members"),
+    "given.workload": ("GivenWorkload",),
     "hookspecs": ("hookimpl",),
     "model": (
         "Amount", "Analysis", "Application", "Bounds", "Compare", "Counts", "Decision", "DeploymentResult",
