@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.platform import Retiring as Retiring
     from uno_core.contracts.platform import Router as Router
     from uno_core.contracts.platform import RouterState as RouterState
+    from uno_core.contracts.platform import Stepping as Stepping
     from uno_core.contracts.platform import Workload as Workload
     from uno_core.contracts.platform import WorkloadState as WorkloadState
     from uno_core.contracts.services import Info as Info
@@ -86,6 +87,11 @@ if TYPE_CHECKING:
     from uno_core.errors import Unhealthy as Unhealthy
     from uno_core.errors import UnoError as UnoError
     from uno_core.errors import Unsupported as Unsupported
+    from uno_core.given.looks import Looks as Looks
+    from uno_core.given.members import GivenOptions as GivenOptions
+    from uno_core.given.members import Member as Member
+    from uno_core.given.members import Members as Members
+    from uno_core.given.workload import GivenWorkload as GivenWorkload
     from uno_core.hookspecs import hookimpl as hookimpl
     from uno_core.model import Amount as Amount
     from uno_core.model import Analysis as Analysis
@@ -140,7 +146,7 @@ _HOMES = {
     "contracts.notifier": ("Notice", "NoticeKind", "Notifier", "NotifierInfo"),
     "contracts.platform": (
         "Capabilities", "CompanionState", "Companions", "Elastic", "Marking", "Platform", "PlatformInfo",
-        "Recalling", "Retiring", "Router", "RouterState", "Workload", "WorkloadState",
+        "Recalling", "Retiring", "Router", "RouterState", "Stepping", "Workload", "WorkloadState",
     ),
     "contracts.services": ("Info", "Logger", "Secrets", "Services"),
     "contracts.state": (
@@ -152,6 +158,9 @@ _HOMES = {
         "Refused", "StateError", "SwitchTimeout", "Throttled", "Unanswered", "Unhealthy", "UnoError",
         "Unsupported",
     ),
+    "given.looks": ("Looks",),
+    "given.members": ("GivenOptions", "Member", "Members"),
+    "given.workload": ("GivenWorkload",),
     "hookspecs": ("hookimpl",),
     "model": (
         "Amount", "Analysis", "Application", "Bounds", "Compare", "Counts", "Decision", "DeploymentResult",

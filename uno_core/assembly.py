@@ -221,6 +221,7 @@ class Assembly:
                 self._capable(beside, info),
                 mixed=capabilities.mixed,
                 retires=capabilities.retires,
+                steps=capabilities.steps,
                 least_ready=capabilities.least_ready,
                 recalls=capabilities.recalls,
                 elastic=capabilities.elastic,

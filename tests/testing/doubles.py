@@ -1,8 +1,9 @@
 """Small doubles that do what the contracts ask, built so that each can be made wrong in one place."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from uno_core import (
     Capabilities,
@@ -136,6 +137,17 @@ class MemoryWorkload:
                 row.spoiled = row.spoiled or row.id == instance.id
 
 
+class SteppingWorkload(MemoryWorkload):
+    """Starts nothing but by a step."""
+
+    def start(self, release):
+        return evolve(super().start(release), born=inf)
+
+    def step(self, slot):
+        for row in self.memory.rows[slot]:
+            row.born = min(row.born, self.clock.monotonic())
+
+
 class MemoryRouter:
     lag = 1.0
     granularity = 1.0
@@ -197,6 +209,11 @@ class MemoryPlatform(Platform):
         super().__init__({}, services)
         self.workload = self.workload_class(services.clock)
         self.router = self.router_class(services.clock)
+
+
+class SteppingPlatform(MemoryPlatform):
+    declared = evolve(MemoryPlatform.declared, steps=True)
+    workload_class = SteppingWorkload
 
 
 class MemoryCheck:

@@ -29,6 +29,14 @@ class TestLeastRouter(correct.MemoryRouterContract):
     platform_class = Least
 
 
+class TestSteppingWorkload(correct.MemoryWorkloadContract):
+    platform_class = doubles.SteppingPlatform
+
+
+class TestSteppingRouter(correct.MemoryRouterContract):
+    platform_class = doubles.SteppingPlatform
+
+
 class TestHealthCheck(correct.MemoryCheckContract):
     pass
 

@@ -81,6 +81,20 @@ class Retiring(Protocol):
         """Empty the slot `after` seconds from now, unless it carries traffic then or is converged before."""
 
 
+class Stepping(Protocol):
+    """A workload that goes on a step at a time, each of them a write (capability `steps`).
+
+    `converge` and `restore` go the first step; `observe` writes nothing.
+    """
+
+    def step(self, slot: Slot) -> None:
+        """Go on with what `converge` asked of the slot, at once, no waiting.
+
+        Nothing where nobody has asked, or all is there. The context calls it, fenced, between two looks while
+        it waits for the slot.
+        """
+
+
 class Recalling(Protocol):
     """A workload that knows the releases of before (capability `recalls`)."""
 
@@ -146,9 +160,10 @@ class Capabilities:
     write fails when the object has changed; otherwise write_horizon is how long an unanswered write may still
     land, in seconds. bound: the longest that a write takes to be in force. least_ready: the
     shortest time to readiness. recalls: the workload says whether a release of before can still be
-    started. elastic: an autoscaler may size slots, and can be held. linger: seconds for which requests may
-    still come to a slot that has lost its share: it is kept so long at least. routed: there is traffic at
-    all; uno says that itself, of `traffic: none`.
+    started. elastic: an autoscaler may size slots, and can be held. steps: the workload goes on only when
+    it is told to, a step at a time. linger: seconds for which requests may still come to a slot that has
+    lost its share: it is kept so long at least. routed: there is traffic at all; uno says that itself, of
+    `traffic: none`.
     """
 
     mixed: bool = False
@@ -164,6 +179,7 @@ class Capabilities:
     least_ready: float = 0.0
     recalls: bool = False
     elastic: bool = False
+    steps: bool = False
     linger: float = 0.0
     routed: bool = True
 

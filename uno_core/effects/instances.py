@@ -73,6 +73,16 @@ def time_to_land(world: World, place: str, value: Any) -> float:
     return 0.0 if world.capabilities.cas else world.others(place, value)
 
 
+def _sent(world: World, send: Callable[[Slot, Counts], None], slot: Slot, counts: Counts) -> bool:
+    """Ask for the counts, or for a step on the way to them; False where it is to be tried again soon."""
+    try:
+        send(slot, counts)
+    except (Throttled, Unanswered) as problem:
+        world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))
+        return False
+    return True
+
+
 def converge(
     world: World,
     attention: Attention,
@@ -101,6 +111,7 @@ def converge(
         check_drift(snapshot.split, own())
         state = snapshot.slot(slot)
         wanted = cleaned(state.wanted) == counts
+        given_up = any(i.given_up and i.release in counts for i in state.instances)
         if waited and (not wanted or state.holds(counts)):
             # The end of the wait: before a write, and for what follows, the routing is read as well.
             waited = None
@@ -113,11 +124,9 @@ def converge(
                 continue
             if not outage:
                 check_shrinking(snapshot, slot, counts, max_unavailable)
-            try:
-                world.ask(slot, counts)
-                asked = True
-            except (Throttled, Unanswered) as problem:
-                world.logger.warning("asked for instances, again soon", slot=slot.value, problem=str(problem))
+            asked = _sent(world, world.ask, slot, counts) or asked
+        elif not given_up and not state.holds(counts):
+            _sent(world, world.step, slot, counts)
         complete = asked and wanted and state.holds(counts)
         ready = sum(state.ready(release) for release in counts)
         now = f"{ready}/{sum(counts.values())} {state.unready()}"
@@ -135,12 +144,12 @@ def converge(
             )
         if complete:
             return snapshot
-        given_up = any(i.given_up and i.release in counts for i in state.instances)
         left = end - world.clock.monotonic()
         if left <= 0 or (given_up and wanted):
             raise not_ready(snapshot, slot, counts, deadline - left)
         if asked:
-            waited = snapshot
+            # A step is a write: before each of them the routing is read as well.
+            waited = None if world.capabilities.steps else snapshot
             world.wait_for_news(left, attention.check)
         else:
             world.wait(min(1.0, left))

@@ -200,12 +200,16 @@ class Restoration:
     def _ask(self, snapshot: Snapshot, slot: Slot, counts: Counts) -> None:
         if cleaned(snapshot.slot(slot).wanted) != cleaned(counts):
             self.world.ask(slot, counts)
+        elif not snapshot.slot(slot).holds(cleaned(counts)):
+            self.world.step(slot, counts)
 
     def _empty(self, snapshot: Snapshot, slot: Slot) -> None:
         """Ask for nothing in the slot; even where it is empty, if that forestalls an unanswered write."""
         overtaken = self.world.capabilities.cas and self.world.others(slot.value, {}) > 0
         if overtaken or cleaned(snapshot.slot(slot).wanted):
             self.world.ask(slot, {})
+        elif snapshot.slot(slot).instances:
+            self.world.step(slot, {})
 
     def _restored(self, snapshot: Snapshot) -> bool:
         live = self.initial.live

@@ -218,6 +218,20 @@ class World:
         with self._sending(slot.value, dict(counts)):
             self.workload.converge(slot, counts)
 
+    def step(self, slot: Slot, counts: Mapping[Release, int]) -> None:
+        """Have the workload go on with what it was asked for: these counts (capability `steps`).
+
+        Raises LockLost, and what the workload raises.
+        """
+        if not self.capabilities.steps:
+            return
+        self.fence()
+        try:
+            self.workload.step(slot)  # type: ignore[attr-defined]  # declared: Stepping
+        except Unanswered:
+            self._lost(slot.value, dict(counts))
+            raise
+
     def route(self, split: Split, expect: Json) -> None:
         """Ask the router for this split. Raises LockLost, and what the router raises."""
         with self._sending(SPLIT, _plain(split)):
@@ -272,10 +286,13 @@ class World:
         try:
             yield
         except Unanswered:
-            self.ledger.lost(place, value, self.clock.monotonic() + self.horizon)
+            self._lost(place, value)
             raise
         if self.capabilities.cas:
             self.ledger.settled(place)
+
+    def _lost(self, place: str, value: Any) -> None:
+        self.ledger.lost(place, value, self.clock.monotonic() + self.horizon)
 
     @property
     def horizon(self) -> float:

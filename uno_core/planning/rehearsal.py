@@ -45,9 +45,9 @@ class Subject:
 
     @property
     def rules(self) -> Rules:
-        """The best that can be: ready as early as the platform can, and in force at once."""
+        """The best that can be: ready as early as the platform can, by itself, and in force at once."""
         return Rules(
-            capabilities=evolve(self.capabilities, retires=False, marks=False),
+            capabilities=evolve(self.capabilities, retires=False, marks=False, steps=False),
             size=self.snapshot.size,
             start=self.capabilities.least_ready,
             propagation=0.0,

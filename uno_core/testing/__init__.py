@@ -63,7 +63,9 @@ _HOMES = {
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{module}"
-        for module in sorted({*_HOMES.values(), "engine_life", "engine_play", "waiting"} - {"fixtures"})
+        for module in sorted(
+            {*_HOMES.values(), "engine_life", "engine_play", "stepping", "waiting"} - {"fixtures"}
+        )
     )
 )
 

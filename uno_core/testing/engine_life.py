@@ -16,7 +16,7 @@ from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.faults import Crash
 
 STEPS = {
-    "workload": frozenset({"converge", "restore", "retire"}),
+    "workload": frozenset({"converge", "restore", "retire", "step"}),
     "router": frozenset({"write", "restore", "mark"}),
     "store": frozenset({"create", "update", "append", "answer"}),
 }

@@ -9,7 +9,7 @@ import pytest
 
 from uno_core.contracts.platform import Capabilities, Platform
 from uno_core.contracts.services import Services
-from uno_core.model import Json, Release
+from uno_core.model import Json, Release, Slot
 from uno_core.testing.waiting import at_once
 
 
@@ -44,6 +44,16 @@ class PlatformContract:
     def releases(self) -> tuple[Release, Release]:
         """Two releases that exist and start."""
         return Release("1.0.0"), Release("2.0.0")
+
+    @pytest.fixture(autouse=True)
+    def _declared(self, capabilities: Capabilities) -> None:
+        self._steps = capabilities.steps
+
+    def go_on(self, platform: Platform[Any], slot: Slot) -> None:
+        """A step of the slot, where `steps` is declared: to be called between two looks, as uno does."""
+        if self._steps:
+            workload: Any = platform.workload
+            workload.step(slot)
 
     def test_preparing_twice_is_preparing_once(self, platform: Platform[Any]) -> None:
         platform.prepare()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uno_core.contracts.platform import Capabilities, Marking, Platform, Router
+from uno_core.contracts.platform import Capabilities, Marking, Platform, Router, WorkloadState
 from uno_core.errors import Drift, Unsupported
 from uno_core.model import Json, Release, Slot, Split, same_split, share, whole
 from uno_core.testing.platform import PlatformContract, through_json
@@ -46,9 +46,15 @@ class RouterContract(PlatformContract):
         wanted = {slot: workload.resolve(release) for slot, release in zip(Slot, releases, strict=True)}
         for slot, release in wanted.items():
             workload.converge(slot, {release: 1})
+
+        def look() -> WorkloadState:
+            for slot in wanted:
+                self.go_on(platform, slot)
+            return workload.observe()
+
         until(
             platform,
-            workload.observe,
+            look,
             lambda state: all(s in state.slots and state.slots[s].holds({r: 1}) for s, r in wanted.items()),
             deadline=self.deadline,
             what="an instance in each slot",

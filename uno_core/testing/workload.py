@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from uno_core.contracts.platform import Capabilities, Platform, Workload, WorkloadState
+from uno_core.contracts.platform import Capabilities, Platform, Workload
 from uno_core.errors import ConfigError, UnoError
-from uno_core.model import EMPTY, Counts, Instance, Release, Slot, SlotState
-from uno_core.testing.platform import PlatformContract, through_json
+from uno_core.model import Instance, Release, Slot, SlotState
+from uno_core.testing.platform import through_json
+from uno_core.testing.stepping import BLUE, GREEN, SteppingContract, ids, slot_of, wanted_of
 from uno_core.testing.waiting import at_once, let_pass, until
 
-BLUE, GREEN = Slot.BLUE, Slot.GREEN
 
-
-class WorkloadContract(PlatformContract):
+class WorkloadContract(SteppingContract):
     """What every workload must do::
 
         class TestWorkload(WorkloadContract):
@@ -24,9 +23,9 @@ class WorkloadContract(PlatformContract):
             def platform(self, services):
                 return MyPlatform(MyOptions(), services)
 
-    May override: `capabilities` (tests of `mixed`, `elastic` and `retires` run where declared), `releases`,
-    `missing` (a version that has no artifact), `unstartable` (one that exists and never becomes
-    ready), `spoil` (makes a running instance unready, for good).
+    May override: `capabilities` (tests of `mixed`, `elastic`, `retires` and `steps` run where declared),
+    `releases`, `missing` (a version that has no artifact), `unstartable` (one that exists and never
+    becomes ready), `spoil` (makes a running instance unready, for good).
     """
 
     @pytest.fixture
@@ -44,51 +43,12 @@ class WorkloadContract(PlatformContract):
         """Makes an instance unready, so that it stays so."""
         return None
 
-    @pytest.fixture
-    def workload(self, platform: Platform[Any]) -> Workload:
-        """The workload, ready for writing."""
-        platform.prepare()
-        assert platform.workload is not None, "the platform has no workload"
-        return platform.workload
-
-    @pytest.fixture
-    def one(self, workload: Workload, releases: tuple[Release, Release]) -> Release:
-        """The first release, resolved."""
-        return workload.resolve(releases[0])
-
-    @pytest.fixture
-    def two(self, workload: Workload, releases: tuple[Release, Release]) -> Release:
-        """The second release, resolved."""
-        return workload.resolve(releases[1])
-
-    def bring(self, platform: Platform[Any], slot: Slot, counts: Counts) -> SlotState:
-        """Converge, and wait until it is so."""
-        assert platform.workload is not None
-        platform.workload.converge(slot, counts)
-        return self.arrive(platform, slot, counts)
-
-    def arrive(self, platform: Platform[Any], slot: Slot, counts: Counts) -> SlotState:
-        """Wait until exactly these counts run in the slot, all of them ready."""
-        asked = ", ".join(f"{n} of {release}" for release, n in counts.items() if n) or "nothing"
-
-        def look() -> SlotState:
-            assert platform.workload is not None
-            return _slot(platform.workload.observe(), slot)
-
-        return until(
-            platform,
-            look,
-            lambda state: state.holds(counts),
-            deadline=self.deadline,
-            what=f"{asked} in {slot.value}",
-        )
-
     def test_nothing_runs_at_first(self, platform: Platform[Any]) -> None:
         assert platform.workload is not None, "the platform has no workload"
         state = platform.workload.observe()  # before prepare: a plan observes too, and prepares nothing
         for slot in Slot:
-            assert not _slot(state, slot).instances
-            assert not _wanted(_slot(state, slot))
+            assert not slot_of(state, slot).instances
+            assert not wanted_of(slot_of(state, slot))
         assert state.size >= 1, "size is the number of instances wanted when one slot carries everything"
 
     def test_resolving_identifies_the_artifact(
@@ -107,18 +67,18 @@ class WorkloadContract(PlatformContract):
         self, platform: Platform[Any], workload: Workload, releases: tuple[Release, Release]
     ) -> None:
         one = workload.resolve(releases[0])
-        before = _ids(self.bring(platform, BLUE, {one: 1}))
+        before = ids(self.bring(platform, BLUE, {one: 1}))
         workload.resolve(releases[1])
         let_pass(platform, 0.5)
         state = workload.observe()
-        assert (_ids(_slot(state, BLUE)), _wanted(_slot(state, BLUE))) == (before, {one: 1})
-        assert not _slot(state, GREEN).instances
+        assert (ids(slot_of(state, BLUE)), wanted_of(slot_of(state, BLUE))) == (before, {one: 1})
+        assert not slot_of(state, GREEN).instances
 
     def test_a_missing_artifact_is_a_config_error(self, workload: Workload, missing: Release) -> None:
         with pytest.raises(ConfigError):
             workload.resolve(missing)
         state = workload.observe()
-        assert not any(_slot(state, slot).instances or _wanted(_slot(state, slot)) for slot in Slot)
+        assert not any(slot_of(state, slot).instances or wanted_of(slot_of(state, slot)) for slot in Slot)
 
     def test_only_uno_errors_are_raised(
         self, platform: Platform[Any], workload: Workload, missing: Release
@@ -129,12 +89,12 @@ class WorkloadContract(PlatformContract):
             return
         # It was asked for, then: what does not exist is reported, but never as ready.
         let_pass(platform, 0.5)
-        assert _slot(workload.observe(), BLUE).ready() == 0
+        assert slot_of(workload.observe(), BLUE).ready() == 0
 
     def test_converge_brings_up_what_was_asked_for(self, platform: Platform[Any], one: Release) -> None:
         state = self.bring(platform, BLUE, {one: self.instances})
-        assert _wanted(state) == {one: self.instances}
-        assert len(set(_ids(state))) == self.instances, "every instance has an id of its own"
+        assert wanted_of(state) == {one: self.instances}
+        assert len(set(ids(state))) == self.instances, "every instance has an id of its own"
         assert not any(i.reason for i in state.instances), "an instance that is ready has no reason not to be"
 
     def test_converge_returns_at_once(
@@ -149,21 +109,21 @@ class WorkloadContract(PlatformContract):
     def test_converge_again_changes_nothing(
         self, platform: Platform[Any], workload: Workload, one: Release
     ) -> None:
-        before = _ids(self.bring(platform, BLUE, {one: self.instances}))
+        before = ids(self.bring(platform, BLUE, {one: self.instances}))
         workload.converge(BLUE, {one: self.instances})
         let_pass(platform, 1.0)
-        assert _ids(self.arrive(platform, BLUE, {one: self.instances})) == before, "none was replaced"
+        assert ids(self.arrive(platform, BLUE, {one: self.instances})) == before, "none was replaced"
 
     def test_growing_replaces_nothing(self, platform: Platform[Any], one: Release) -> None:
-        before = _ids(self.bring(platform, BLUE, {one: 1}))
-        after = _ids(self.bring(platform, BLUE, {one: 1 + self.instances}))
+        before = ids(self.bring(platform, BLUE, {one: 1}))
+        after = ids(self.bring(platform, BLUE, {one: 1 + self.instances}))
         assert set(before) < set(after)
 
     def test_shrinking_keeps_some_of_those_that_run(self, platform: Platform[Any], one: Release) -> None:
-        before = _ids(self.bring(platform, BLUE, {one: self.instances}))
+        before = ids(self.bring(platform, BLUE, {one: self.instances}))
         after = self.bring(platform, BLUE, {one: 1})
-        assert set(_ids(after)) < set(before)
-        assert _wanted(after) == {one: 1}
+        assert set(ids(after)) < set(before)
+        assert wanted_of(after) == {one: 1}
 
     @pytest.mark.parametrize("zero", [False, True], ids=["not named", "a count of 0"])
     def test_nothing_asked_for_empties_the_slot(
@@ -172,35 +132,34 @@ class WorkloadContract(PlatformContract):
         self.bring(platform, BLUE, {one: self.instances})
         state = self.bring(platform, BLUE, {one: 0} if zero else {})
         assert not state.instances
-        assert not _wanted(state)
+        assert not wanted_of(state)
 
     def test_a_slot_changes_its_release(self, platform: Platform[Any], one: Release, two: Release) -> None:
-        before = _ids(self.bring(platform, BLUE, {one: 1}))
+        before = ids(self.bring(platform, BLUE, {one: 1}))
         after = self.bring(platform, BLUE, {two: 1})
         assert after.releases == (two,)
-        assert not set(before) & set(_ids(after)), "another release is another instance"
+        assert not set(before) & set(ids(after)), "another release is another instance"
 
     def test_slots_are_independent(self, platform: Platform[Any], one: Release, two: Release) -> None:
-        blue = _ids(self.bring(platform, BLUE, {one: self.instances}))
+        blue = ids(self.bring(platform, BLUE, {one: self.instances}))
         self.bring(platform, GREEN, {two: 1})
-        assert _ids(self.arrive(platform, BLUE, {one: self.instances})) == blue
+        assert ids(self.arrive(platform, BLUE, {one: self.instances})) == blue
         self.bring(platform, GREEN, {})
-        assert _ids(self.arrive(platform, BLUE, {one: self.instances})) == blue
+        assert ids(self.arrive(platform, BLUE, {one: self.instances})) == blue
 
     def test_a_slot_holds_two_releases(
         self, platform: Platform[Any], capabilities: Capabilities, one: Release, two: Release
     ) -> None:
         if not capabilities.mixed:
             pytest.skip("`mixed` is not declared: a slot holds one release")
-        before = _ids(self.bring(platform, BLUE, {one: 2}))
+        before = ids(self.bring(platform, BLUE, {one: 2}))
         state = self.bring(platform, BLUE, {one: 1, two: 1})
-        assert _wanted(state) == {one: 1, two: 1}
-        assert len(set(before) & set(_ids(state))) == 1, "the instance that was to stay has stayed"
+        assert wanted_of(state) == {one: 1, two: 1}
+        assert len(set(before) & set(ids(state))) == 1, "the instance that was to stay has stayed"
 
     def test_those_that_are_not_ready_go_first(
         self,
         platform: Platform[Any],
-        workload: Workload,
         one: Release,
         spoil: Callable[[Instance], None] | None,
     ) -> None:
@@ -208,20 +167,16 @@ class WorkloadContract(PlatformContract):
             pytest.skip("the fixture `spoil` is not given: no instance can be made unready")
         bad = self.bring(platform, BLUE, {one: 3}).instances[1]
         spoil(bad)
-
-        def look() -> SlotState:
-            return _slot(workload.observe(), BLUE)
-
         state = until(
             platform,
-            look,
+            lambda: self.look(platform, BLUE),
             lambda s: s.ready() == 2,
             deadline=self.deadline,
             what=f"{bad.id} reported as not ready",
         )
         good = {i.id for i in state.instances if i.ready}
         assert all(i.reason for i in state.instances if not i.ready), "the reason stands in words"
-        assert set(_ids(self.bring(platform, BLUE, {one: 2}))) == good
+        assert set(ids(self.bring(platform, BLUE, {one: 2}))) == good
 
     def test_what_cannot_start_is_reported(
         self, platform: Platform[Any], workload: Workload, unstartable: Release | None
@@ -232,7 +187,7 @@ class WorkloadContract(PlatformContract):
         workload.converge(BLUE, {release: 1})
 
         def look() -> SlotState:
-            state = _slot(workload.observe(), BLUE)
+            state = self.look(platform, BLUE)
             assert state.ready(release) == 0, "what cannot take requests is not ready"
             return state
 
@@ -264,9 +219,9 @@ class WorkloadContract(PlatformContract):
         self.bring(platform, BLUE, {one: 1})
         self.bring(platform, GREEN, {})
         workload.restore(captured, BLUE)
-        assert _wanted(self.arrive(platform, BLUE, {one: self.instances})) == {one: self.instances}
+        assert wanted_of(self.arrive(platform, BLUE, {one: self.instances})) == {one: self.instances}
         workload.restore(captured, GREEN)
-        assert _wanted(self.arrive(platform, GREEN, {two: 1})) == {two: 1}
+        assert wanted_of(self.arrive(platform, GREEN, {two: 1})) == {two: 1}
 
     def test_restore_of_a_slot_leaves_the_other_alone(
         self, platform: Platform[Any], workload: Workload, one: Release, two: Release
@@ -274,11 +229,11 @@ class WorkloadContract(PlatformContract):
         self.bring(platform, BLUE, {one: 1})
         captured = through_json(workload.observe().captured, "captured")
         self.bring(platform, BLUE, {one: 1 + self.instances})
-        green = _ids(self.bring(platform, GREEN, {two: 1}))
+        green = ids(self.bring(platform, GREEN, {two: 1}))
         workload.restore(captured, BLUE)
         self.arrive(platform, BLUE, {one: 1})
         let_pass(platform, 0.5)
-        assert _ids(self.arrive(platform, GREEN, {two: 1})) == green
+        assert ids(self.arrive(platform, GREEN, {two: 1})) == green
 
     def test_restore_of_nothing_removes_what_came(
         self, platform: Platform[Any], workload: Workload, one: Release
@@ -291,23 +246,23 @@ class WorkloadContract(PlatformContract):
     def test_restore_of_what_is_there_changes_nothing(
         self, platform: Platform[Any], workload: Workload, one: Release
     ) -> None:
-        before = _ids(self.bring(platform, BLUE, {one: self.instances}))
+        before = ids(self.bring(platform, BLUE, {one: self.instances}))
         workload.restore(through_json(workload.observe().captured, "captured"), BLUE)
         let_pass(platform, 1.0)
-        assert _ids(self.arrive(platform, BLUE, {one: self.instances})) == before
+        assert ids(self.arrive(platform, BLUE, {one: self.instances})) == before
 
     def test_what_is_held_stays_and_letting_go_changes_nothing(
         self, platform: Platform[Any], workload: Any, capabilities: Capabilities, one: Release
     ) -> None:
         if not capabilities.elastic:
             pytest.skip("`elastic` is not declared: nothing but uno sizes a slot")
-        before = _ids(self.bring(platform, BLUE, {one: 1}))
+        before = ids(self.bring(platform, BLUE, {one: 1}))
         with at_once(platform.services.clock, self.prompt, "hold"):
             workload.hold(BLUE, 1)
         workload.let_go(BLUE)
         workload.let_go(GREEN)  # where nothing ever was
         let_pass(platform, 0.5)
-        assert _ids(self.arrive(platform, BLUE, {one: 1})) == before
+        assert ids(self.arrive(platform, BLUE, {one: 1})) == before
 
     def test_less_than_is_held_is_made_up(
         self, platform: Platform[Any], workload: Any, capabilities: Capabilities, one: Release
@@ -316,7 +271,7 @@ class WorkloadContract(PlatformContract):
             pytest.skip("`elastic` is not declared: nothing but uno sizes a slot")
         self.bring(platform, BLUE, {one: 1})
         workload.hold(BLUE, 1 + self.instances)
-        assert _wanted(self.arrive(platform, BLUE, {one: 1 + self.instances})) == {one: 1 + self.instances}
+        assert wanted_of(self.arrive(platform, BLUE, {one: 1 + self.instances})) == {one: 1 + self.instances}
 
     def test_a_slot_retires_by_itself(
         self, platform: Platform[Any], workload: Any, capabilities: Capabilities, one: Release
@@ -332,20 +287,8 @@ class WorkloadContract(PlatformContract):
     ) -> None:
         if not capabilities.retires:
             pytest.skip("`retires` is not declared: uno empties the slot when its time has come")
-        before = _ids(self.bring(platform, BLUE, {one: 1}))
+        before = ids(self.bring(platform, BLUE, {one: 1}))
         workload.retire(BLUE, 1.0)
         workload.converge(BLUE, {one: 1})
         let_pass(platform, 2.0)
-        assert _ids(self.arrive(platform, BLUE, {one: 1})) == before
-
-
-def _slot(state: WorkloadState, slot: Slot) -> SlotState:
-    return state.slots.get(slot, EMPTY)
-
-
-def _ids(state: SlotState) -> list[str]:
-    return sorted(i.id for i in state.instances)
-
-
-def _wanted(state: SlotState) -> dict[Release, int]:
-    return {release: n for release, n in state.wanted.items() if n}
+        assert ids(self.arrive(platform, BLUE, {one: 1})) == before

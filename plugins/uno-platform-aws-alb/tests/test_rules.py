@@ -8,7 +8,6 @@ import pytest
 
 from uno_core import ConfigError, Drift, Release, Slot, share, whole
 from uno_platform_aws_alb import tags
-from uno_platform_aws_alb.looks import Looks
 from uno_platform_aws_alb.options import AlbTraffic, AlbWorkload
 
 pytest_plugins = ["clouds"]
@@ -226,33 +225,6 @@ def test_a_mark_of_any_length_comes_back():
 def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         AlbTraffic(**wrong)
-
-
-def test_what_comes_while_it_is_looked_has_to_be_healthy_at_looks_in_a_row():
-    looks = Looks(2)
-    assert looks.first("blue")
-    assert not looks.why("old", "", first=True), "a way back looks once, and finds it ready"
-    assert not looks.first("blue")
-    assert looks.why("new", "initial: it is checked", first=False) == "initial: it is checked"
-    assert looks.why("new", "", first=False) == "healthy at 1 of 2 looks in a row"
-    assert looks.why("new", "unhealthy: no answer", first=False)
-    assert looks.why("new", "", first=False)
-    assert not looks.why("new", "", first=False)
-
-
-def test_an_instance_that_serves_is_not_taken_out_for_one_answer_that_it_owes(given, there):
-    platform = given()
-    platform.prepare()
-    release = platform.workload.resolve(Release("1.0"))
-    platform.workload.converge(Slot.BLUE, {release: 2})
-    until(lambda: platform.workload.observe().slots[Slot.BLUE].holds({release: 2}))
-    silent = given()
-    silent.workload._version = platform.workload._version = lambda _: ""
-    for one in (platform, silent):
-        one.workload.converge(Slot.BLUE, {release: 2})
-        state = one.workload.observe().slots[Slot.BLUE]
-        assert state.ready() == 0, "nobody knows what runs there"
-    assert there.healthy("blue") == 2, "and it serves"
 
 
 def test_halfway_through_a_deployment_its_size_is_that_of_before(make, served):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from uno_core import Diagnosis, Forbidden, UnoError
+from uno_core import Diagnosis, Forbidden, GivenWorkload, UnoError
 from uno_platform_aws_alb.balancer import Balancer
-from uno_platform_aws_alb.given import GivenWorkload
 from uno_platform_aws_alb.router import AlbRouter, told
 from uno_platform_aws_alb.services import EcsWorkload
 

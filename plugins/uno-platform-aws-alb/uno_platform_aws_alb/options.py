@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from uno_aws.options import AwsOptions
-from uno_core import Slot, option
+from uno_core import GivenOptions, Slot, option
 
 RULE = re.compile(r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener-rule/app/\S+")
 LISTENER = re.compile(r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/app/\S+")
@@ -64,7 +64,7 @@ class AlbTraffic:
 
 
 @frozen(kw_only=True)
-class AlbWorkload:
+class AlbWorkload(GivenOptions):
     """What runs the releases."""
 
     type: str = option(
@@ -94,11 +94,7 @@ class AlbWorkload:
     def __attrs_post_init__(self) -> None:
         if self.services:
             both(self.services, "services")
-        if self.targets:
-            both({slot: " ".join(found) for slot, found in self.targets.items()}, "targets")
-            named = [one for found in self.targets.values() for one in found]
-            if len(set(named)) != len(named) or not all(self.targets.values()):
-                raise ValueError("targets: expected some for each slot, and none in both")
+        super().__attrs_post_init__()
 
 
 @frozen(kw_only=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve
 
 from uno_aws.session import Aws
-from uno_core import Capabilities, Diagnosis, Platform, Services
+from uno_core import Capabilities, Diagnosis, GivenWorkload, Platform, Services
 from uno_platform_aws_alb.balancer import Balancer
 from uno_platform_aws_alb.diagnosing import diagnose
-from uno_platform_aws_alb.given import GivenWorkload
+from uno_platform_aws_alb.groups import GroupMembers
 from uno_platform_aws_alb.options import AlbOptions
 from uno_platform_aws_alb.router import AlbRouter
 from uno_platform_aws_alb.services import EcsWorkload
@@ -31,12 +31,21 @@ class AlbPlatform(Platform[AlbOptions]):
         self.aws = Aws(options, services.clock)
         self.balancer = Balancer(self.aws, options, services)
         given = options.workload.type == "instances"
-        self.workload = GivenWorkload(self.balancer) if given else EcsWorkload(self.balancer)
+        self.workload = self._given() if given else EcsWorkload(self.balancer)
         self.router = AlbRouter(self.balancer)
         self._due = 0.0
 
+    def _given(self) -> GivenWorkload:
+        return GivenWorkload(
+            GroupMembers(self.balancer),
+            self.options.workload,
+            instances=self.options.instances,
+            healthy_looks=self.options.healthy_looks,
+        )
+
     def capable(self) -> Capabilities:
-        return evolve(self.router.capabilities, elastic=isinstance(self.workload, EcsWorkload))
+        given = isinstance(self.workload, GivenWorkload)
+        return evolve(self.router.capabilities, elastic=not given, steps=given)
 
     def prepare(self) -> None:
         self.workload.check()

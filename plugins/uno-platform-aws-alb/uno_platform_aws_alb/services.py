@@ -11,6 +11,7 @@ from uno_core import (
     Counts,
     Instance,
     Json,
+    Looks,
     PlatformError,
     Release,
     Slot,
@@ -21,7 +22,6 @@ from uno_platform_aws_alb import tags
 from uno_platform_aws_alb.actions import short
 from uno_platform_aws_alb.balancer import Balancer, why
 from uno_platform_aws_alb.definitions import Definitions
-from uno_platform_aws_alb.looks import Looks
 from uno_platform_aws_alb.scaling import LEAST, Scaled, Scaling
 
 Service = Mapping[str, Any]

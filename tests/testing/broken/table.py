@@ -38,6 +38,15 @@ def workload(test, bug):
     return add
 
 
+def stepping(test, bug):
+    def add(cls):
+        platform = type("BrokenPlatform", (doubles.SteppingPlatform,), {"workload_class": cls})
+        _add(correct.MemoryWorkloadContract, test, bug, platform_class=platform)
+        return cls
+
+    return add
+
+
 def router(test, bug):
     def add(cls):
         platform = type("BrokenPlatform", (doubles.MemoryPlatform,), {"router_class": cls})

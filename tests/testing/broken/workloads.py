@@ -5,7 +5,7 @@ import random
 from attrs import evolve
 
 from tests.testing import doubles
-from tests.testing.broken.table import platforms, workload
+from tests.testing.broken.table import platforms, stepping, workload
 from uno_core import PlatformError, Release, Slot
 from uno_core.wire import counts_from_json
 
@@ -229,3 +229,34 @@ class TheObligationOutlivesItsReason(doubles.MemoryWorkload):
         super().converge(slot, counts)
         if at is not None and counts:
             self.retiring[slot] = at
+
+
+@workload("test_looking_changes_nothing", "a look fills the other slot too")
+class ALookFillsTheOtherSlotToo(doubles.MemoryWorkload):
+    def observe(self):
+        if not self.memory.wanted[Slot.GREEN]:
+            self.converge(Slot.GREEN, self.memory.wanted[Slot.BLUE])
+        return super().observe()
+
+
+@stepping("test_a_look_is_no_step", "whoever looks has it go on")
+class WhoeverLooksHasItGoOn(doubles.SteppingWorkload):
+    def observe(self):
+        for slot in Slot:
+            self.step(slot)
+        return super().observe()
+
+
+@stepping("test_a_step_returns_at_once", "a step waits for what it began")
+class AStepWaitsForWhatItBegan(doubles.SteppingWorkload):
+    def step(self, slot):
+        super().step(slot)
+        self.clock.sleep(30)
+
+
+@stepping("test_a_step_with_nothing_to_do_changes_nothing", "each step begins anew")
+class EachStepBeginsAnew(doubles.SteppingWorkload):
+    def step(self, slot):
+        if all(self.ready(row) for row in self.memory.rows[slot]):
+            self.memory.rows[slot] = [self.start(row.release) for row in self.memory.rows[slot]]
+        super().step(slot)

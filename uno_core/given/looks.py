@@ -1,4 +1,4 @@
-"""Looks in a row at which something was healthy: a target that wavers does not count."""
+"""Looks in a row at which something was healthy: what wavers does not count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import define, field
 class Looks:
     """`least` in a row are wanted of whoever comes while it is looked.
 
-    What is healthy at the very first look at a place has been so for a while, as the load balancer has
+    What is healthy at the very first look at a place has been so for a while, as whatever checks it has
     checked often enough: else no process that looks once, a plan or a way back, would find anything ready.
     """
 
