@@ -119,14 +119,13 @@ def test_whoever_may_not_write_is_told_what_he_may_not(app):
 
 
 def test_a_copy_that_lags_is_waited_for(tmp_path, record_property):
-    port = free_port()
-    primary = Bind(tmp_path / "bind", "127.0.0.1", port)
-    copy = Bind(tmp_path / "copy", "127.0.0.2", port, primary=primary)
+    primary = Bind(tmp_path / "bind", "127.0.0.1", free_port())
+    copy = Bind(tmp_path / "copy", "127.0.0.1", free_port(), primary=primary)
     primary.copies = [copy]
     primary.start()
     copy.start()
     app = Placed.make(primary, tmp_path, propagation="10s")
-    app.config["traffic"]["rfc2136"]["secondaries"] = [f"127.0.0.2:{port}"]
+    app.config["traffic"]["rfc2136"]["secondaries"] = [f"127.0.0.1:{copy.port}"]
     app.write()
     try:
         app.deploy("blue-green", "v1")

@@ -45,12 +45,15 @@ PRIMARY = """type primary; file "{folder}/zone.db";
     grant uno. name shop.{zone}. A AAAA CNAME;
     grant uno. subdomain _uno.shop.{zone}. TXT;
   }};"""
-SECONDARY = 'type secondary; file "{folder}/zone.db"; primaries {{ {primary} port {port}; }}; transfer-source {address};'
+SECONDARY = 'type secondary; file "{folder}/zone.db"; primaries {{ {primary} port {port}; }};'
 
 
 @define
 class Bind:
-    """One server. `primary` is the one that it copies the zone from; `copies` are those that copy it."""
+    """One server. `primary` is the one that it copies the zone from; `copies` are those that copy it.
+
+    address: of an interface of this machine; BIND listens at no other one of loopback.
+    """
 
     folder: Path
     address: str
@@ -76,7 +79,7 @@ class Bind:
         program = shutil.which("named") or "/usr/sbin/named"
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program, "-f", "-n", "1", "-c", str(self.folder / "named.conf")], stdout=log, stderr=log,
+                [program, "-g", "-n", "1", "-c", str(self.folder / "named.conf")], stdout=log, stderr=log,
             )  # fmt: skip
         self.until(lambda: self.serial() > 0)
 
@@ -85,9 +88,7 @@ class Bind:
         if self.primary is None:
             body = PRIMARY.format(**where)
         else:
-            body = SECONDARY.format(
-                **where, primary=self.primary.address, port=self.primary.port, address=self.address
-            )
+            body = SECONDARY.format(**where, primary=self.primary.address, port=self.primary.port)
         transfer = "".join(f"{one.address}; " for one in self.copies)
         others = " ".join(f"{one.address} port {one.port};" for one in self.copies)
         return CONFIGURATION.format(

@@ -13,7 +13,7 @@ pytest_plugins = ["zones", "hosted"]
 
 class TestPlugin(PluginContract):
     distribution = "uno-platform-dns"
-    sdks = ("boto3", "botocore", "dns", "requests")
+    sdks = ("boto3", "botocore", "dns")
 
 
 @pytest.mark.component("bind")

@@ -107,12 +107,12 @@ class Listed:
             return ()
         values: list[str] = []
         for slot in Slot:
-            values += self._some(slot, split.get(slot, 0.0), held)
+            values += self._some(slot, split.get(slot, 0.0))
         ttl = round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
         return [RecordSet(name=self.traffic.record, type=self.traffic.type, ttl=ttl, values=values)]
 
-    def _some(self, slot: Slot, percent: float, held: Sequence[RecordSet]) -> Sequence[str]:
-        """As many as the share says; those that are named already come first, so that few clients move."""
+    def _some(self, slot: Slot, percent: float) -> Sequence[str]:
+        """As many as the share says, in the order of the configuration, in which given machines come too."""
         if not percent:
             return ()
         fit = [self._value(one) for one in self.fit(slot)]
@@ -127,8 +127,7 @@ class Listed:
                 found=f"{percent:g} %", expected=f"a multiple of {self.granularity:g} %",
                 remedy=f"the nearest possible share is {round(count) * self.granularity:g} %",
             )  # fmt: skip
-        there = {value for one in held for value in one.values}
-        chosen = sorted(fit, key=lambda value: value not in there)[: round(count)]
+        chosen = fit[: round(count)]
         if len(chosen) < round(count):
             raise self._too_few(slot, len(chosen), round(count))
         return chosen

@@ -134,7 +134,7 @@ class TxtLock(Lock):
         return f"{self._place(key)}, {self.zone.where}"
 
     def _find(self, key: str) -> Sequence[RecordSet]:
-        return [one for one in self.zone.read(self._place(key)) if one.type == "TXT"]
+        return [one for one in self.zone.read(self._place(key), ("TXT",)) if one.type == "TXT"]
 
     def _turn(self, found: RecordSet) -> Turn:
         try:

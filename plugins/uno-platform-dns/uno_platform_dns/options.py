@@ -166,6 +166,10 @@ class DnsOptions:
     )
     traffic: DnsTraffic = option(factory=DnsTraffic, help="the name that is asked for, and who answers it")
 
+    def __attrs_post_init__(self) -> None:
+        if self.version_url and not self.version_url.lower().startswith(("http://", "https://")):
+            raise ValueError(f"version_url = {self.version_url}: expected http://… or https://…")
+
 
 def kind_of(value: str) -> str:
     """The type of a record that leads there: A, AAAA or CNAME."""

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from uno_core import Capabilities, ConfigError, Diagnosis, Platform, Services, Slot
+from attrs import evolve
+
+from uno_core import (
+    Capabilities,
+    ConfigError,
+    Diagnosis,
+    GivenOptions,
+    GivenWorkload,
+    Platform,
+    Services,
+    Slot,
+)
 from uno_platform_dns.encoding import Encoding, Listed, Weighted
 from uno_platform_dns.lock import TxtLock
+from uno_platform_dns.members import NotedMembers
 from uno_platform_dns.options import DnsOptions, Route53Options
 from uno_platform_dns.router import DnsRouter, told
 from uno_platform_dns.zone import Zone
@@ -18,6 +30,7 @@ class DnsPlatform(Platform[DnsOptions]):
     `make_zone` is the one thing that another provider has to override.
     """
 
+    workload: GivenWorkload | None
     router: DnsRouter
     lock: TxtLock
 
@@ -26,6 +39,15 @@ class DnsPlatform(Platform[DnsOptions]):
         self.zone = self.make_zone()
         self.router = DnsRouter(self.zone, self._encoding(), options.traffic, services)
         self.lock = TxtLock(self.zone, services.clock, options.traffic.record)
+        if options.command or options.version_url:
+            given = GivenOptions(
+                targets=options.traffic.addresses, command=options.command, version_url=options.version_url,
+                port=options.port,
+            )  # fmt: skip
+            self.workload = GivenWorkload(
+                NotedMembers(self.router), given, instances=options.instances, healthy_looks=1,
+                where="platform",
+            )  # fmt: skip
 
     def make_zone(self) -> Zone:
         """The provider that is configured. Raises ConfigError where none is; does no I/O."""
@@ -61,13 +83,26 @@ class DnsPlatform(Platform[DnsOptions]):
         return Listed(traffic=traffic, fit=self._fit)
 
     def _fit(self, slot: Slot) -> Sequence[str]:
-        """The addresses of a slot that may be named."""
-        return self.options.traffic.addresses[slot.value]
+        """The addresses of a slot that may be named: of given machines those that run; if none does, all.
+
+        Where nothing runs the name has to lead somewhere all the same: nobody knows better.
+        """
+        every = self.options.traffic.addresses[slot.value]
+        if self.workload is None:
+            return every
+        state = self.workload.observe().slots[slot]
+        ready = {one.host for one in state.instances if one.ready}
+        return [one for one in every if one in ready] or every
 
     # The contract
 
     def capable(self) -> Capabilities:
-        return self.router.capabilities
+        return evolve(self.router.capabilities, steps=self.workload is not None)
+
+    def prepare(self) -> None:
+        if self.workload is not None:
+            self.workload.check()
+        self.router.read()
 
     def remarks(self) -> Sequence[str]:
         return list(self.router.remarks())
@@ -78,4 +113,6 @@ class DnsPlatform(Platform[DnsOptions]):
         yield Diagnosis.ok("record", f"{self.options.traffic.record}: {told(held.sets)}")
 
     def close(self) -> None:
+        if self.workload is not None:
+            self.workload.close()
         self.zone.close()

@@ -25,7 +25,7 @@ import dns.update
 
 from uno_core import ConfigError, Diagnosis, Forbidden, PlatformError, Services, Unanswered, UnoError
 from uno_platform_dns.asking import host_and_port
-from uno_platform_dns.options import TYPES, Rfc2136Options
+from uno_platform_dns.options import Rfc2136Options
 from uno_platform_dns.zone import Changed, RecordSet, absolute
 
 TIMEOUT = 5.0
@@ -84,9 +84,9 @@ class Rfc2136Zone:
 
     # The seam
 
-    def read(self, name: str) -> Sequence[RecordSet]:
+    def read(self, name: str, types: Sequence[str]) -> Sequence[RecordSet]:
         found = []
-        for kind in (*TYPES, "TXT"):
+        for kind in types:
             question = dns.message.make_query(absolute(name), kind)
             question.flags &= ~dns.flags.RD
             question.use_tsig(self._key)
@@ -134,11 +134,19 @@ class Rfc2136Zone:
 
     def spread(self, change: str) -> bool | None:  # noqa: ARG002 - serials tell of every change
         newest = self._serial(self.options.server, self.options.port)
-        for named in self.options.secondaries:
-            host, port = host_and_port(named)
-            if self._serial(host, port) < newest:
-                return False
-        return True
+        return all(self._follows(named, newest) for named in self.options.secondaries)
+
+    def _follows(self, named: str, newest: dns.serial.Serial) -> bool:
+        """Whether a copy has this serial. One that says nothing may still answer others with what it has."""
+        try:
+            found = self._serial(*host_and_port(named))
+        except Unanswered as problem:
+            self.services.logger.info("a secondary does not answer", server=named, problem=problem.found)
+            return False
+        if found < newest:
+            told = {"serial": found.value, "primary": newest.value}
+            self.services.logger.info("a secondary lags behind", server=named, **told)
+        return found >= newest
 
     def _serial(self, host: str, port: int) -> dns.serial.Serial:
         """Of the SOA record, as compared by RFC 1982. A copy need not know the key: it is asked plainly."""

@@ -42,7 +42,7 @@ class Route53Zone:
     def where(self) -> str:
         return f"hosted zone {self.options.zone}, Route 53"
 
-    def read(self, name: str) -> Sequence[RecordSet]:
+    def read(self, name: str, types: Sequence[str]) -> Sequence[RecordSet]:  # noqa: ARG002 - they come together
         name = absolute(name)
         found: list[RecordSet] = []
         start: dict[str, str] = {"StartRecordName": name}

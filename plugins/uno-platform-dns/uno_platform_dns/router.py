@@ -27,7 +27,7 @@ from uno_core import (
 from uno_platform_dns.asking import ask, value_of
 from uno_platform_dns.encoding import NEW_TTL, Encoding, routing
 from uno_platform_dns.note import Note, place
-from uno_platform_dns.options import DnsTraffic
+from uno_platform_dns.options import TYPES, DnsTraffic
 from uno_platform_dns.plugin import CAPABILITIES
 from uno_platform_dns.zone import Changed, RecordSet, Zone
 
@@ -86,13 +86,19 @@ class DnsRouter:
 
     def read(self) -> Held:
         """What the zone holds. Raises ConfigError where that is not uno's to change."""
-        sets = routing(self.zone.read(self.traffic.record), self.traffic.type)
-        noted = self.zone.read(place(self.traffic.record))
+        sets = routing(self.zone.read(self.traffic.record, TYPES), self.traffic.type)
+        noted = self.zone.read(place(self.traffic.record), ("TXT",))
         held = Held(
             sets=sets, noted=noted, split=self.encoding.split(sets), note=Note.of(noted, self.traffic.record)
         )
         self._seen = (held, self.services.clock.monotonic())
         return held
+
+    def recent(self) -> Held:
+        """What was read a moment ago, or is read now."""
+        if self._seen is None or self.services.clock.monotonic() - self._seen[1] > FRESH:
+            return self.read()
+        return self._seen[0]
 
     def observe(self) -> RouterState:
         held = self.read()
@@ -106,11 +112,7 @@ class DnsRouter:
 
     def in_force(self) -> Split:
         """What clients follow: what was there before, until the last answer of before has run out."""
-        clock = self.services.clock
-        if self._seen is None or clock.monotonic() - self._seen[1] > FRESH:
-            self.read()
-        assert self._seen is not None  # noqa: S101 - read has just set it
-        held = self._seen[0]
+        held = self.recent()
         return held.split if self._in_force(held) else held.note.before
 
     def _in_force(self, held: Held) -> bool:
@@ -200,6 +202,28 @@ class DnsRouter:
                     raise
             else:
                 return
+
+    def exchange(self, gone: Sequence[str], others: Sequence[str]) -> None:
+        """Name other addresses of a slot in place of some, as many: the shares stay as they are.
+
+        Raises PlatformError where there are not as many others.
+        """
+        held = self.read()
+        out = {value_of(one) for one in gone}
+        named = {value for one in held.sets for value in one.values}
+        fresh = [value for value in map(value_of, others) if value not in named]
+        whole = any(percent > 99.9 for percent in held.split.values())
+        if len(fresh) < len(out) and not (whole and len(named) > len(out)):
+            raise PlatformError(
+                f"the name leads to {', '.join(sorted(out))}, and nothing could be named instead",
+                found=told(held.sets), expected=f"{len(out)} others of the slot that run",
+                where=self.traffic.record, remedy="move the traffic away first",
+            )  # fmt: skip
+        sets = [
+            evolve(one, values=[*(set(one.values) - out), *fresh[: len(out & set(one.values))]])
+            for one in held.sets
+        ]
+        self._put(held, sets)
 
     def mark(self, value: Json) -> None:
         self.note(lambda note: evolve(note, mark=value))

@@ -78,8 +78,8 @@ class Zone(Protocol):
     def where(self) -> str:
         """Which zone at whom, for a person."""
 
-    def read(self, name: str) -> Sequence[RecordSet]:
-        """The record sets of exactly this name (A, AAAA, CNAME and TXT at the least), strongly consistent.
+    def read(self, name: str, types: Sequence[str]) -> Sequence[RecordSet]:
+        """The record sets of exactly this name, of these types at the least, strongly consistent.
 
         Raises Unanswered, Throttled, Forbidden.
         """
