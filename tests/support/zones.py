@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from bind import BLUE, GREEN, KEY, NAME, OTHERS, SECRET, ZONE, Bind
 from shop import free_port
 
 from uno_core import Secret
 from uno_core.config.secrets import SystemSecrets
 from uno_platform_dns.options import DnsOptions, DnsTraffic, Rfc2136Options
+from uno_platform_dns.platform import DnsPlatform
 
 
 @pytest.fixture
@@ -38,3 +40,24 @@ def configured(bind):
 def secrets():
     """Those of the key, as an environment variable would hold them."""
     return SystemSecrets({"UNO_TEST_TSIG": SECRET, "UNO_TEST_OTHERS": OTHERS})
+
+
+@pytest.fixture
+def given(configured, services, tmp_path):
+    """The platform with so many given machines for each slot, nothing on them yet."""
+    hosts = pytest.importorskip("tests.aws.hosts")
+    made = []
+
+    def given(each=3):
+        machines = hosts.Hosts(tmp_path, each)
+        chosen = evolve(
+            configured(machines.targets["blue"], machines.targets["green"]),
+            command=machines.command, version_url=hosts.VERSION,
+        )  # fmt: skip
+        made.append((DnsPlatform(chosen, services), machines))
+        return made[-1][0]
+
+    yield given
+    for platform, machines in made:
+        platform.close()
+        machines.close()

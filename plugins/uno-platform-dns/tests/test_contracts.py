@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from bind import BLUE, GREEN
 
-from uno_core.testing import LockContract, PluginContract, RouterContract
+from uno_core import Release
+from uno_core.testing import LockContract, PluginContract, RouterContract, WorkloadContract
 from uno_platform_dns.platform import DnsPlatform
 
 pytest_plugins = ["zones", "hosted"]
@@ -96,3 +97,37 @@ class TestLockOfRoute53(LockContract):
     @pytest.fixture
     def open(self, make_hosted):
         return lambda: make_hosted().lock
+
+
+@pytest.mark.component("bind")
+class TestGiven(WorkloadContract):
+    """Machines of our own behind the name: a command puts a release on each."""
+
+    @pytest.fixture
+    def platform(self, given):
+        return given(each=3)
+
+    @pytest.fixture
+    def capabilities(self, platform):
+        return platform.capable()
+
+    @pytest.fixture
+    def missing(self):
+        return Release("no version")
+
+    @pytest.fixture
+    def unstartable(self):
+        return Release("9.0-broken")
+
+
+@pytest.mark.component("bind")
+class TestGivenAndRouted(RouterContract):
+    """The same, led to by its router."""
+
+    @pytest.fixture
+    def platform(self, given):
+        return given(each=2)
+
+    @pytest.fixture
+    def capabilities(self, platform):
+        return platform.capable()
