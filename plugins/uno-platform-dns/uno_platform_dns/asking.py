@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 
 import dns.exception
@@ -26,9 +27,10 @@ def ask(resolver: str, name: str, kind: str, timeout: float) -> Answer:
     """Ask once, for `timeout` seconds at most. Raises nothing: no answer is an answer."""
     host, port = host_and_port(resolver)
     asking = dns.resolver.Resolver(configure=False)
-    asking.nameservers = [dns.nameserver.Do53Nameserver(host, port)]
     asking.lifetime = max(0.1, timeout)
     try:
+        address = str(socket.getaddrinfo(host, None, proto=socket.IPPROTO_UDP)[0][4][0])
+        asking.nameservers = [dns.nameserver.Do53Nameserver(address, port)]
         answer = asking.resolve(absolute(name), kind, search=False)
     except (dns.exception.DNSException, OSError) as problem:
         return Answer(problem=type(problem).__name__)
