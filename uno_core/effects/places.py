@@ -29,8 +29,9 @@ class Places:
 
     def resolve(self, release: Release) -> Release:
         """Raises ConfigError where a place does not have it, or needs more than its version to know it."""
+        asked = Release(release.version) if release == _known_as(release) else release
         for slot in Slot:
-            full = self._workload(slot).resolve(release)
+            full = self._workload(slot).resolve(asked)
             if full != self._workload(slot).resolve(Release(full.version)):
                 raise ConfigError(
                     f"{slot} would need more than the version to know this release again",

@@ -146,7 +146,7 @@ class Rfc2136Zone:
         if found < newest:
             told = {"serial": found.value, "primary": newest.value}
             self.services.logger.info("a secondary lags behind", server=named, **told)
-        return found >= newest
+        return bool(found >= newest)
 
     def _serial(self, host: str, port: int) -> dns.serial.Serial:
         """Of the SOA record, as compared by RFC 1982. A copy need not know the key: it is asked plainly."""

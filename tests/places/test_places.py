@@ -1,0 +1,149 @@
+"""One platform for each slot, as one workload: held to what every workload is held to."""
+
+from __future__ import annotations
+
+import pytest
+
+from uno_core import Capabilities, ConfigError, Platform, PlatformError, Release, Slot, Unsupported, whole
+from uno_core.effects.places import Places, of_places
+from uno_core.simulation.clock import VirtualClock
+from uno_core.simulation.platform import Rules, SimulatedPlatform
+from uno_core.testing import WorkloadContract
+
+BLUE, GREEN = Slot.BLUE, Slot.GREEN
+ONE = Capabilities(mixed=True, granularity=1.0, unroute=True, marks=True, cas=True, bound=5.0, elastic=True)
+
+
+class Both(Platform):
+    """What the core composes, as a platform."""
+
+    def __init__(self, places, services):
+        super().__init__(None, services)
+        self.places = places
+        self.workload = Places(places)
+
+    def wait_for_change(self, timeout):
+        self.services.clock.sleep_until_event(timeout)
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+@pytest.fixture
+def places(services):
+    rules = Rules(
+        capabilities=ONE,
+        size=3,
+        broken={"broken": "exited with code 1"},
+        missing=frozenset({"0.0.0-missing"}),
+    )
+    return {slot: SimulatedPlatform(rules, services) for slot in Slot}
+
+
+class TestContract(WorkloadContract):
+    @pytest.fixture
+    def platform(self, places, services):
+        return Both(places, services)
+
+    @pytest.fixture
+    def capabilities(self):
+        return of_places(ONE)
+
+    @pytest.fixture
+    def unstartable(self):
+        return Release("broken")
+
+
+@pytest.fixture
+def both(places):
+    return Places(places)
+
+
+def deployed(both, clock, slot, version, count=2):
+    release = both.resolve(Release(version))
+    both.converge(slot, {release: count})
+    clock.sleep(60)
+    return release
+
+
+def test_each_slot_runs_in_its_own_place_and_that_leads_to_it(both, places, clock):
+    deployed(both, clock, BLUE, "v1")
+    deployed(both, clock, GREEN, "v2")
+    assert {str(r) for r in places[BLUE].workload.observe().slots[BLUE].releases} == {"v1"}
+    assert not places[BLUE].workload.observe().slots[GREEN].instances
+    assert {str(r) for r in places[GREEN].workload.observe().slots[GREEN].releases} == {"v2"}
+    assert places[BLUE].router.in_force() == whole(BLUE)
+    assert places[GREEN].router.in_force() == whole(GREEN)
+
+
+def test_nothing_is_ready_before_the_place_itself_leads_to_it(both, places, clock):
+    deployed(both, clock, GREEN, "v2")
+    places[GREEN].router.impose({BLUE: 50.0, GREEN: 50.0})
+    state = both.observe().slots[GREEN]
+    assert not state.ready()
+    assert "does not lead to it" in state.unready()
+
+
+def test_what_serves_in_a_place_before_uno_is_that_places_slot(both, places, clock):
+    before = places[GREEN].workload.resolve(Release("v1"))
+    places[GREEN].workload.converge(BLUE, {before: 3})
+    places[GREEN].router.impose(whole(BLUE))
+    clock.sleep(60)
+    assert both.observe().slots[GREEN].ready() == 3
+    deployed(both, clock, GREEN, "v2", 3)
+    assert {str(r) for r in places[GREEN].workload.observe().slots[BLUE].releases} == {"v2"}
+    assert places[GREEN].router.in_force() == whole(BLUE)
+
+
+def test_a_release_is_the_same_one_in_both_places_and_in_another_process(both, places, clock):
+    release = deployed(both, clock, BLUE, "v1")
+    deployed(both, clock, GREEN, "v1")
+    for one in (both, Places(places)):
+        assert [list(one.observe().slots[slot].wanted) for slot in Slot] == [[release], [release]]
+
+
+def test_what_runs_in_a_place_is_kept_though_it_is_configured_otherwise_by_now(both, places, clock):
+    own = Release("v1", "artifact:v1", "of then")
+    places[BLUE].workload.converge(BLUE, {own: 2})
+    places[BLUE].router.impose(whole(BLUE))
+    clock.sleep(60)
+    Places(places).converge(BLUE, {Release("v1", "v1"): 3})
+    assert places[BLUE].workload.observe().slots[BLUE].wanted == {own: 3}
+
+
+def test_a_release_that_needs_more_than_its_version_to_be_known_again_is_refused(both):
+    with pytest.raises(ConfigError, match="more than the version"):
+        both.resolve(Release("v1", "elsewhere.example.com/shop:v1"))
+
+
+def test_one_that_a_place_lacks_is_refused(both):
+    with pytest.raises(ConfigError, match=r"0\.0\.0-missing"):
+        both.resolve(Release("0.0.0-missing"))
+
+
+def test_the_size_is_the_greater_one_and_what_was_captured_is_each_places_own(both, places, clock):
+    deployed(both, clock, BLUE, "v1")
+    places[GREEN].workload.rules = Rules(size=7)
+    seen = both.observe()
+    assert seen.size == 7
+    both.converge(BLUE, {})
+    both.restore(seen.captured, BLUE)
+    assert places[BLUE].workload.observe().slots[BLUE].wanted
+    with pytest.raises(PlatformError, match="not captured of two places"):
+        both.restore({"blue": {}}, GREEN)
+
+
+def test_a_place_without_a_workload_is_refused(services):
+    class Names(Platform):
+        pass
+
+    with pytest.raises(Unsupported, match="the platform of blue runs no releases"):
+        Places({slot: Names(None, services) for slot in Slot}).observe()
+
+
+def test_two_places_do_not_promise_what_one_of_them_cannot_know():
+    able = of_places(Capabilities(retires=True, elastic=True, recalls=True, mixed=True, steps=True))
+    assert (able.retires, able.elastic, able.recalls) == (False, False, False)
+    assert (able.mixed, able.steps) == (True, True)
