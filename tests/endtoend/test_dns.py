@@ -22,7 +22,7 @@ def bind(tmp_path):
 
 @pytest.fixture
 def app(bind, tmp_path):
-    made = Placed.make(bind, tmp_path)
+    made = Placed.behind(bind, tmp_path)
     made.deploy("blue-green", "v1")
     yield made
     made.close()
@@ -124,7 +124,7 @@ def test_a_copy_that_lags_is_waited_for(tmp_path, record_property):
     primary.copies = [copy]
     primary.start()
     copy.start()
-    app = Placed.make(primary, tmp_path, propagation="10s")
+    app = Placed.behind(primary, tmp_path, propagation="10s")
     app.config["traffic"]["rfc2136"]["secondaries"] = [f"127.0.0.1:{copy.port}"]
     app.write()
     try:

@@ -86,3 +86,10 @@ class Dialled:
             return Answer(at, 0, "")
         finally:
             connection.close()
+
+
+def asked(server: tuple[str, int], name: str) -> list[str]:
+    """The addresses of one answer, in its order."""
+    question = dns.message.make_query(name, "A")
+    answer = dns.query.udp(question, server[0], port=server[1], timeout=5)
+    return [one.to_text() for found in answer.answer for one in found]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define
-from bind import KEY, NAME, ZONE, Bind
-from dialled import Dialled
-from placed import Placed
+from bind import NAME, Bind
+from dialled import Dialled, asked
+from placed import Placed, server_of
 
 from tests.aws.hosts import VERSION, Hosts
 
@@ -25,16 +25,8 @@ class Machines(Placed):
     @classmethod
     def of(cls, bind: Bind, folder: Path, each: int = 10, **traffic: Any) -> Machines:
         """Nothing runs on them yet."""
-        made = cls(bind, folder)
-        made.hosts = Hosts(folder, each)
-        made.port = PORT
-        server = {
-            "server": bind.address,
-            "port": bind.port,
-            "zone": ZONE,
-            "key": KEY,
-            "secret": "${UNO_TSIG}",
-        }
+        made = cls(folder, (bind.address, bind.port), port=PORT, hosts=Hosts(folder, each))
+        assert made.hosts is not None
         made.config = {
             "application": "shop",
             "environment": "development",
@@ -42,7 +34,7 @@ class Machines(Placed):
             "traffic": {
                 "record": NAME, "ttl": "2s", "overstay": "1s",
                 "addresses": {slot: list(found) for slot, found in made.hosts.targets.items()},
-                "rfc2136": server, **traffic,
+                "rfc2136": server_of(bind), **traffic,
             },
             "health": {"name": "http", "url": "http://{host}:8080/healthz"},
             "look_every": "1s",
@@ -60,7 +52,7 @@ class Machines(Placed):
 
     def share(self) -> float:
         """The part of the addresses that the name leads to that are green's."""
-        values = self.bind.values("shop")
+        values = asked(self.server, self.name)
         green = self.config["traffic"]["addresses"]["green"]
         return sum(value in green for value in values) / len(values)
 

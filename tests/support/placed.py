@@ -1,18 +1,18 @@
-"""An application in two places, a local platform for each slot, with a name in a real BIND before them."""
+"""An application in two places, a local platform for each slot, with a name before them."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from attrs import define, field
 from bind import KEY, NAME, SECRET, ZONE, Bind
-from dialled import Dialled
+from dialled import Dialled, asked
 from shop import SAMPLE, Ended, ended, free_port
 
 STRATEGIES = {
@@ -26,48 +26,46 @@ STRATEGIES = {
 
 @define
 class Placed:
-    """The application, with uno as somebody runs it. `server`: where uno finds the name server."""
+    """The application, with uno as somebody runs it. server: where clients ask for the name."""
 
-    bind: Bind
     folder: Path
-    config: dict[str, Any] = field(init=False)
-    port: int = field(init=False, factory=free_port)
+    server: tuple[str, int]
+    name: str = NAME
+    environ: Mapping[str, str] = field(factory=dict)
+    config: dict[str, Any] = field(factory=dict)
+    port: int = field(factory=free_port)
 
     @classmethod
-    def make(cls, bind: Bind, folder: Path, *, command: list[str] = SAMPLE, **traffic: Any) -> Placed:
+    def behind(cls, bind: Bind, folder: Path, **traffic: Any) -> Placed:
+        """With the name in a real BIND."""
+        made = cls(folder, (bind.address, bind.port))
+        made.configure(record=NAME, rfc2136=server_of(bind), **traffic)
+        return made
+
+    def configure(self, **traffic: Any) -> None:
         """Two places at addresses of their own on this machine, two instances each."""
-        made = cls(bind, folder)
         number = os.getpid() % 250
         listen = {"blue": f"127.91.{number}.1", "green": f"127.91.{number}.2"}
-        server = {
-            "server": bind.address,
-            "port": bind.port,
-            "zone": ZONE,
-            "key": KEY,
-            "secret": "${UNO_TSIG}",
-        }
-        made.config = {
+        self.config = {
             "application": "shop",
             "environment": "development",
             "platform": {
-                "name": "local", "instances": 2, "command": command, "grace": "5s",
-                "root": str(folder / "blue"),
+                "name": "local", "instances": 2, "command": SAMPLE, "grace": "5s",
+                "root": str(self.folder / "blue"),
                 "slots": {
-                    slot: {"root": str(folder / slot), "traffic": {"listen": f"{address}:{made.port}"}}
+                    slot: {"root": str(self.folder / slot), "traffic": {"listen": f"{address}:{self.port}"}}
                     for slot, address in listen.items()
                 },
             },
             "traffic": {
-                "name": "dns", "record": NAME, "ttl": "2s", "overstay": "1s",
-                "addresses": {slot: [address] for slot, address in listen.items()}, "rfc2136": server,
-                **traffic,
+                "name": "dns", "ttl": "2s", "overstay": "1s",
+                "addresses": {slot: [address] for slot, address in listen.items()}, **traffic,
             },
             "health": {"name": "http", "url": "http://{host}:{port}/health"},
             "look_every": "1s",
             "strategies": STRATEGIES,
         }  # fmt: skip
-        made.write()
-        return made
+        self.write()
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -78,7 +76,8 @@ class Placed:
         (self.folder / "uno.yaml").write_text(yaml.safe_dump(self.config))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        given = {**os.environ, "UNO_TSIG": SECRET, "HOME": str(self.folder), "XDG_STATE_HOME": ""}
+        given = {**os.environ, **self.environ, "UNO_TSIG": SECRET, "HOME": str(self.folder)}
+        given["XDG_STATE_HOME"] = ""
         given.pop("CI", None)
         return subprocess.Popen(
             [sys.executable, "-m", "uno_core", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -101,11 +100,11 @@ class Placed:
 
     def load(self, rate: float = 40.0) -> Dialled:
         """Requests of clients that ask the name server."""
-        return Dialled((self.bind.address, self.bind.port), NAME, self.port, rate)
+        return Dialled(self.server, self.name, self.port, rate)
 
     def answered(self) -> set[str]:
-        """The slots that the name leads to."""
-        values = set(self.bind.values("shop"))
+        """The slots that the name leads to, by one answer."""
+        values = asked(self.server, self.name)
         return {slot for slot, address in self.addresses.items() if address in values}
 
     def close(self) -> None:
@@ -113,7 +112,12 @@ class Placed:
             self.uno("local", "down", "--root", str(self.folder / slot), code=None)
 
 
-def journal(app: Placed) -> list[dict[str, Any]]:
-    """The lines of the last deployment."""
-    found: list[dict[str, Any]] = json.loads(app.uno("show", "--output", "json").out)["journal"]
-    return found
+def server_of(bind: Bind) -> dict[str, Any]:
+    """What uno is told of it."""
+    return {
+        "server": bind.address,
+        "port": bind.port,
+        "zone": ZONE,
+        "key": KEY,
+        "secret": "${UNO_TSIG}",
+    }

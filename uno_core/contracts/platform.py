@@ -191,12 +191,12 @@ class Capabilities:
     def ratio(self, percent: float) -> tuple[int, int]:
         """Two whole numbers up to `parts`, the share's and the rest's, whose ratio comes nearest to it."""
         wanted = Fraction(percent) / 100
-        found: list[Fraction] = []
-        for one in range(self.parts + 1):
+        found = [Fraction(0)]
+        for one in range(1, self.parts + 1):
             # The other number lies beside what would be exact.
             exact = one * (1 - wanted) / wanted if wanted else Fraction(self.parts)
             others = {min(self.parts, math.floor(exact)), min(self.parts, math.ceil(exact))}
-            found += [Fraction(one, one + other) for other in others if one + other]
+            found += [Fraction(one, one + other) for other in others]
         best = min(found, key=lambda part: abs(part - wanted))
         return best.numerator, best.denominator - best.numerator
 
@@ -206,6 +206,13 @@ class Capabilities:
             return round(percent / self.granularity) * self.granularity
         one, other = self.ratio(percent)
         return 100.0 * one / (one + other)
+
+    def gives(self, percent: float) -> bool:
+        """Whether a share in percent is one that the platform can give.
+
+        A ratio is told in percent, which has no end: as near as two splits are taken for the same.
+        """
+        return abs(self.nearest(percent) - percent) <= (0.005 if self.parts else 1e-6 * self.granularity)
 
 
 @frozen(kw_only=True)

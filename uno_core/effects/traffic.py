@@ -22,15 +22,13 @@ def check_split(world: World, split: Split) -> None:
         )
     can = world.capabilities
     for slot, percent in split.items():
-        nearest = can.nearest(percent)
-        # Ratios are told in percent, which have no end: as near as two splits are taken for the same.
-        if abs(nearest - percent) > (0.005 if can.parts else 1e-6 * can.granularity):
+        if not can.gives(percent):
             ratios = f"a ratio of whole numbers up to {can.parts}"
             raise Unsupported(
                 f"this platform cannot give {slot} {percent:g} % of the traffic",
                 found=f"{percent:g} %",
                 expected=ratios if can.parts else f"a multiple of {can.granularity:g} %",
-                remedy=f"the nearest possible share is {nearest:g} %",
+                remedy=f"the nearest possible share is {can.nearest(percent):g} %",
             )
 
 

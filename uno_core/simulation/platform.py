@@ -242,11 +242,8 @@ class SimulatedRouter:
         self.on_write: Callable[[Split], None] | None = None
 
     def write(self, split: Split, expect: Json) -> None:
-        finest = self.rules.capabilities.granularity
-        if any(abs(p / finest - round(p / finest)) > 1e-6 for p in split.values()):
-            raise Unsupported(
-                f"shares of this platform are multiples of {finest:g} %", found=str(dict(split))
-            )
+        if any(not self.rules.capabilities.gives(percent) for percent in split.values()):
+            raise Unsupported("this platform cannot give such a share", found=str(dict(split)))
         self.api.write(
             Sent(f"write {_percents(split)}", split=split),
             lambda: self._write(split, expect),

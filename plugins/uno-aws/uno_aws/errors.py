@@ -112,5 +112,5 @@ def forbidden(right: str, message: str, where: str) -> Forbidden:
     return Forbidden(
         f"AWS does not permit {action}", found=message, where=where,
         expected=f"a policy that allows {action} on {resource.rstrip('.')}",
-        remedy="add it to the policy: docs/aws-alb.md has the least one",
+        remedy="add it to the policy; the plugin's page in the documentation has the least one",
     )  # fmt: skip

@@ -23,6 +23,7 @@ from uno_core import (
     Services,
     Slot,
     Split,
+    Unanswered,
 )
 from uno_platform_dns.asking import ask, value_of
 from uno_platform_dns.encoding import NEW_TTL, Encoding, routing
@@ -169,12 +170,17 @@ class DnsRouter:
         """Replace what was read; even by the same, so that an unanswered write from before cannot fit."""
         note = held.note
         same = sorted(map(str, held.sets)) == sorted(map(str, sets))
-        if not same:
-            note = note.changed(self.services.clock.now(), self._lasts(held), held.split)
+        if same:
+            self._swap(held, note, [], [])
+            return
+        note = note.changed(self.services.clock.now(), self._lasts(held), held.split)
+        try:
+            changed = self._swap(held, note, held.sets, sets)
+        except Unanswered:
+            # It may have taken effect: what the note says tells when.
             self._change, self._spread_at = "", None
-        changed = self._swap(held, note, [] if same else held.sets, [] if same else sets)
-        if not same:
-            self._change = changed
+            raise
+        self._change, self._spread_at = changed, None
 
     def _lasts(self, held: Held) -> float:
         """How long caches may still hold what was answered until now."""
