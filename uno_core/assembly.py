@@ -209,7 +209,8 @@ class Assembly:
         workload = _half(self.platform.workload, self.platform_info, "a workload")
         if self._places:
             platforms.append(self._built(self._places[Slot.GREEN]))
-            capabilities, workload = of_places(capabilities), Places(dict(zip(Slot, platforms, strict=True)))
+            workload = Places(dict(zip(Slot, platforms, strict=True)), stepping=capabilities.steps)
+            capabilities = of_places(capabilities)
         router = self.platform.router if self.config.router is None and self.config.routed else None
         if (other := self.config.router) is not None:
             info = self.registry.find(PlatformInfo, other.name, where=other.where)

@@ -187,9 +187,11 @@ class Targeting(Assembly):
 
     def remarks(self) -> Iterator[str]:
         """What the platforms say of how it would be done there."""
+        told: dict[str, None] = {}
         for platform in self.world.platforms:
             with only_unos(platform, "remarks"):
-                yield from platform.remarks()
+                told |= dict.fromkeys(platform.remarks())
+        yield from told  # two places may say the same
 
     def foreseen(self, plan: Plan) -> Sequence[str]:
         """What would be caught on the way that a plan describes, in words; empty where nobody can say."""

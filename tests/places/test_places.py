@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from uno_core import Capabilities, ConfigError, Platform, PlatformError, Release, Slot, Unsupported, whole
 from uno_core.effects.places import Places, of_places
@@ -49,7 +50,8 @@ class TestContract(WorkloadContract):
 
     @pytest.fixture
     def capabilities(self):
-        return of_places(ONE)
+        # These need no step to get there, which the contract asks of whoever declares that.
+        return evolve(of_places(ONE), steps=False)
 
     @pytest.fixture
     def unstartable(self):
@@ -95,6 +97,24 @@ def test_what_serves_in_a_place_before_uno_is_that_places_slot(both, places, clo
     deployed(both, clock, GREEN, "v2", 3)
     assert {str(r) for r in places[GREEN].workload.observe().slots[BLUE].releases} == {"v2"}
     assert places[GREEN].router.in_force() == whole(BLUE)
+
+
+def test_a_place_that_cannot_lead_there_yet_is_asked_again_by_the_next_step(both, places, clock):
+    router = places[GREEN].router
+    write, router.write = router.write, lambda split, expect: None
+    deployed(both, clock, GREEN, "v2")
+    assert not both.observe().slots[GREEN].ready()
+    router.write = write
+    both.step(GREEN)
+    clock.sleep(60)
+    assert both.observe().slots[GREEN].ready() == 2
+    written = len(router.writes)
+    both.step(GREEN)
+    assert len(router.writes) == written
+    both.converge(GREEN, {})
+    router.impose({})
+    both.step(GREEN)
+    assert not router.observe().split, "nobody asked for anything there"
 
 
 def test_a_release_is_the_same_one_in_both_places_and_in_another_process(both, places, clock):
@@ -144,6 +164,6 @@ def test_a_place_without_a_workload_is_refused(services):
 
 
 def test_two_places_do_not_promise_what_one_of_them_cannot_know():
-    able = of_places(Capabilities(retires=True, elastic=True, recalls=True, mixed=True, steps=True))
+    able = of_places(Capabilities(retires=True, elastic=True, recalls=True, mixed=True))
     assert (able.retires, able.elastic, able.recalls) == (False, False, False)
     assert (able.mixed, able.steps) == (True, True)

@@ -21,10 +21,12 @@ class Places:
     """The workload that the platforms of both slots are together.
 
     A release is known by its version alone: what else makes one in a place (a directory, a template of pods)
-    is that place's own.
+    is that place's own. stepping: the places are brought to what they were asked for a step at a time.
     """
 
     platforms: Mapping[Slot, Platform[Any]]
+    stepping: bool = False
+    _asked: set[Slot] = field(init=False, factory=set)
     _seen: dict[Slot, SlotState] = field(init=False, factory=dict)
 
     def resolve(self, release: Release) -> Release:
@@ -43,11 +45,11 @@ class Places:
 
     def converge(self, slot: Slot, counts: Counts) -> None:
         """Ask the place of the slot, and have its own router lead there."""
+        inner = self._inner(slot)
         own = {self._own(slot, release): n for release, n in counts.items()}
-        router = self.platforms[slot].router
-        if own and router is not None and not _leads(router, self._inner(slot)):
-            router.write(whole(self._inner(slot)), None)
-        self._workload(slot).converge(self._inner(slot), own)
+        self._workload(slot).converge(inner, own)
+        self._asked = self._asked | {slot} if own else self._asked - {slot}
+        self._lead(slot, inner)
 
     def observe(self) -> WorkloadState:
         """Each slot as its own place has it."""
@@ -69,8 +71,20 @@ class Places:
         self._workload(slot).restore(captured[slot.value], self._inner(slot))
 
     def step(self, slot: Slot) -> None:
-        """Where the place is brought to what it was asked for a step at a time."""
-        self._workload(slot).step(self._inner(slot))  # type: ignore[attr-defined]  # declared: Stepping
+        """Go on in the place, and have its router lead there, if that could not be before."""
+        inner = self._inner(slot)
+        if self.stepping:
+            self._workload(slot).step(inner)  # type: ignore[attr-defined]  # declared: Stepping
+        self._lead(slot, inner)
+
+    def _lead(self, slot: Slot, inner: Slot) -> None:
+        router = self.platforms[slot].router
+        if (
+            slot in self._asked
+            and router is not None
+            and not same_split(router.observe().split, whole(inner))
+        ):
+            router.write(whole(inner), None)
 
     # Each place
 
@@ -125,6 +139,7 @@ def _leads(router: Router, slot: Slot) -> bool:
 def of_places(place: Capabilities) -> Capabilities:
     """What two places can do together: what one can, that needs nothing of the other.
 
-    No retiring and no holding: a place cannot know whether its slot carries traffic.
+    No retiring and no holding: a place cannot know whether its slot carries traffic. Steps, since a router
+    may be able to lead somewhere only once something is there.
     """
-    return evolve(place, retires=False, elastic=False, recalls=False)
+    return evolve(place, retires=False, elastic=False, recalls=False, steps=True)
