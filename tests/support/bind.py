@@ -45,7 +45,10 @@ PRIMARY = """type primary; file "{folder}/zone.db";
     grant uno. name shop.{zone}. A AAAA CNAME;
     grant uno. subdomain _uno.shop.{zone}. TXT;
   }};"""
-SECONDARY = 'type secondary; file "{folder}/zone.db"; primaries {{ {primary} port {port}; }}; transfer-source {address};'
+SECONDARY = (
+    'type secondary; file "{folder}/zone.db"; primaries {{ {primary} port {port}; }};'
+    " transfer-source {address};"
+)
 
 
 @define
