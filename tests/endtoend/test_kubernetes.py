@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -117,7 +118,7 @@ def test_blue_green_over_a_plain_deployment_there_and_back_and_there(app):
 
 @pytest.mark.parametrize(
     ("tag", "words"),
-    [("v2.0.0-unready", "readiness probe"), ("v2.0.0-crash", "it ended with 1, 3 times so far")],
+    [("v2.0.0-unready", "readiness probe"), ("v2.0.0-crash", r"it ended with 1, \d+ times so far")],
 )
 def test_a_version_that_never_gets_ready_gets_no_request(app, tag, words):
     app.plain()
@@ -125,7 +126,7 @@ def test_a_version_that_never_gets_ready_gets_no_request(app, tag, words):
         said = blue_green(app, tag, "--option=strategy.ready_timeout=20s", code=3)
     assert not lost(load)
     assert set(Counter(a.version for a in load.answers)) == {"v1.0.0"}
-    assert words in said.err
+    assert re.search(words, said.err)
     assert replicas(app)["my-app-green"] == 0
 
 

@@ -121,8 +121,9 @@ class Bind:
         """Of the zone; 0 where it does not answer."""
         try:
             question = dns.message.make_query(f"{ZONE}.", "SOA")
-            answer = dns.query.udp(question, self.address, port=self.port, timeout=1)
-        except (dns.exception.DNSException, OSError):
+            # By TCP: where nobody listens yet it is refused at once, and a datagram is waited for in vain.
+            answer = dns.query.tcp(question, self.address, port=self.port, timeout=1)
+        except (dns.exception.DNSException, EOFError, OSError):
             return 0
         return int(answer.answer[0][0].serial) if answer.answer else 0
 

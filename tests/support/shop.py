@@ -60,6 +60,7 @@ def ended(process: subprocess.Popen[str], *, code: int | None = 0) -> Ended:
         out, err = process.communicate(timeout=300)
     except BaseException:
         process.kill()
+        process.communicate()  # what is left of it is waited for, and its pipes are closed
         raise
     assert code in (None, process.returncode), f"{process.args}: {process.returncode}\n{out}\n{err}"
     return Ended(process.returncode, out, err)

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from uno_aws.bucket import Bucket
 from uno_aws.options import AwsOptions, inherited
-from uno_aws.session import Aws
+from uno_aws.session import PAUSES, Aws
 from uno_core import ConfigError, Forbidden, SystemClock, Throttled, Unanswered
 
 pytest_plugins = ["clouds"]
@@ -110,6 +110,15 @@ class TestRefusals:
         aws.front.inject("ecs:CreateCluster", code="ThrottlingException", times=99)
         with pytest.raises(Throttled):
             ask().write("ecs", "create_cluster", clusterName="prod")
+        assert aws.front.counted()["ecs:CreateCluster"] == len(PAUSES) + 1
+
+    def test_a_write_that_was_throttled_after_the_looks_before_it_is_made_all_the_same(self, ask, aws):
+        aws.front.throttle("ecs:*", rate=1.0, burst=1.0)
+        one = ask()
+        assert one.read("ecs", "list_clusters")["clusterArns"] == []
+        one.write("ecs", "create_cluster", clusterName="prod")
+        aws.front.heal()
+        assert one.read("ecs", "list_clusters")["clusterArns"]
 
     def test_throttled_for_a_while_is_waited_out(self, ask, aws):
         aws.front.inject("ecs:ListClusters", code="ThrottlingException", times=2)

@@ -15,13 +15,16 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from uno_aws.bucket import bucket
 from uno_aws.errors import Stranger, translated
 from uno_aws.options import AwsOptions
-from uno_core import Clock, ConfigError
+from uno_core import Clock, ConfigError, Throttled
 
 CONNECT, READ = 5.0, 15.0
 """Seconds for a connection, and for an answer."""
 
 TRIES = 5
 """So often what may be asked again is asked, by boto3, slower each time and slower for all (adaptive)."""
+
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds between the tries of a write that is throttled. Together they are well within what HORIZON adds."""
 
 HORIZON = CONNECT + READ + 10.0
 """Seconds that a call whose answer was lost may still take effect in."""
@@ -63,7 +66,17 @@ class Aws:
         return self._call(service, operation, arguments, again=True)
 
     def write(self, service: str, operation: str, /, **arguments: Any) -> Mapping[str, Any]:
-        """A call that is made once: where its answer is lost, Unanswered says that nobody knows."""
+        """A call that takes effect once: where its answer is lost, Unanswered says that nobody knows.
+
+        One that was throttled did nothing and is made again, though not for long: what it was decided by
+        gets old. Given up at once it would hardly ever get through, for the looks before it have taken what
+        there was of the limit, and so would those before the next one.
+        """
+        for pause in PAUSES:
+            try:
+                return self._call(service, operation, arguments, again=False)
+            except Throttled:
+                self.clock.sleep(pause)
         return self._call(service, operation, arguments, again=False)
 
     def pages(self, service: str, operation: str, key: str, /, **arguments: Any) -> Iterator[Any]:

@@ -67,15 +67,19 @@ def config(there):
 def api(tmp_path, clock, monkeypatch):
     """Asks as a kubeconfig says: a document, or a path as KUBECONFIG has it."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
+    made = []
 
     def api(document=None, context=""):
-        if document is None:
-            return Api(KubernetesOptions(context=context), clock)
         path = tmp_path / "kubeconfig"
-        path.write_text(yaml.safe_dump(document))
-        return Api(KubernetesOptions(kubeconfig=str(path), context=context), clock)
+        if document is not None:
+            path.write_text(yaml.safe_dump(document))
+        given = {} if document is None else {"kubeconfig": str(path)}
+        made.append(Api(KubernetesOptions(context=context, **given), clock))
+        return made[-1]
 
-    return api
+    yield api
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
@@ -331,6 +335,7 @@ def test_in_a_pod_its_own_account_is_used_and_its_token_read_again_when_it_has_r
     pod.write_text(token())
     clock.elapsed = credentials.PAUSE + 1
     assert whoami(mine)[0] == robot(there)
+    mine.close()
 
 
 def test_in_a_pod_without_a_token_that_is_told(pod, clock):

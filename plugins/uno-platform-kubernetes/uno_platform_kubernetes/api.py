@@ -55,6 +55,36 @@ class Expired(PlatformError):
     """The version to watch from is gone: list again."""
 
 
+class Watch:
+    """Changes as they come, until their time is over or they are cut off. To be gone through once."""
+
+    def __init__(self, answer: Any, path: str) -> None:
+        self._answer, self._path = answer, path
+
+    def __iter__(self) -> Iterator[Object]:
+        """Raises Expired where the version that it goes on from is gone."""
+        try:
+            for line in _lines(self._answer):
+                event = json.loads(line)
+                if event.get("type") == "ERROR":
+                    status = event.get("object") or {}
+                    raise Expired("a watch has ended", found=str(status.get("message", "")), where=self._path)
+                yield event
+        except (urllib3.exceptions.HTTPError, OSError):
+            return  # cut off: whoever watches goes on from the last version
+        finally:
+            # Its connection is kept only where the answer has come to its end: on any other the next
+            # request would wait for the rest of the watch.
+            self._answer.close()
+
+    def end(self) -> None:
+        """Have whoever goes through it stop, in another thread too."""
+        try:
+            self._answer.shutdown()
+        except (OSError, RuntimeError, ValueError):
+            pass  # it has ended by itself
+
+
 class Api:
     """One cluster, as one user. `connect` is done at the first use, so that making it touches nothing."""
 
@@ -144,11 +174,8 @@ class Api:
             raise self._refused("GET", path, answer.status, answer.data, answer.headers)
         return str(answer.data.decode("utf-8", "replace"))
 
-    def watch(self, path: str, version: str, seconds: float, **query: Any) -> Iterator[Object]:
-        """The changes since a version, as they come, for so many seconds at the most, or until it is cut off.
-
-        Raises Expired where the version is gone.
-        """
+    def watch(self, path: str, version: str, seconds: float, **query: Any) -> Watch:
+        """The changes since a version, for so many seconds at the most. Raises Expired where it is gone."""
         asked = {
             **query,
             "watch": "true",
@@ -157,20 +184,13 @@ class Api:
             "allowWatchBookmarks": "true",
         }
         answer = self._send("GET", path, query=asked, timeout=seconds + TIMEOUT, stream=True)
-        try:
-            if answer.status >= 400:
-                raise self._refused("GET", path, answer.status, answer.data, answer.headers)
-            for line in _lines(answer):
-                event = json.loads(line)
-                if event.get("type") == "ERROR":
-                    status = event.get("object") or {}
-                    raise Expired("a watch has ended", found=str(status.get("message", "")), where=path)
-                yield event
-        except (urllib3.exceptions.HTTPError, OSError):
-            return  # cut off: whoever watches goes on from the last version
-        finally:
-            answer.release_conn()
-            answer.close()
+        if answer.status >= 400:
+            raise self._refused("GET", path, answer.status, answer.data, answer.headers)
+        return Watch(answer, path)
+
+    def close(self) -> None:
+        """Close its connections, those that are in use as soon as they are not."""
+        self._credentials.close()
 
     # How it is asked
 

@@ -154,3 +154,4 @@ class Cluster:
     def close(self) -> None:
         for mirror in self._mirrors.values():
             mirror.close()
+        self.api.close()

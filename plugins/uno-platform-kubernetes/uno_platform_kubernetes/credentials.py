@@ -96,6 +96,12 @@ class Credentials:
             self._failed = None
             return self._log_in()
 
+    def close(self) -> None:
+        """Close the connections of the login, where there was one."""
+        login = self._login
+        if login is not None:
+            login.client.rest_client.pool_manager.clear()
+
     @property
     def namespace(self) -> str:
         """The one that the context names, or that this pod runs in; else `default`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from uno_core import Clock, Unanswered, UnoError
-from uno_platform_kubernetes.api import Api, Expired
+from uno_platform_kubernetes.api import Api, Expired, Watch
 
 Object = Mapping[str, Any]
 
@@ -57,6 +57,7 @@ class Mirror:
         self._problem: UnoError | None = None
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
+        self._watching: Watch | None = None
 
     def objects(self) -> Sequence[Object]:
         """All of them. Raises what the apiserver says, or that it cannot be reached."""
@@ -85,7 +86,10 @@ class Mirror:
             self._objects.pop(thing["metadata"]["uid"], None)
 
     def close(self) -> None:
+        """Have the thread end, and the watch that it goes through."""
         self._closed.set()
+        if (watching := self._watching) is not None:
+            watching.end()
 
     # Following
 
@@ -118,7 +122,11 @@ class Mirror:
             self._closed.wait(AGAIN)
 
     def _watch(self) -> None:
-        for event in self._api.watch(self._path, self._version, ROUND, **self._query):
+        watching = self._api.watch(self._path, self._version, ROUND, **self._query)
+        self._watching = watching
+        if self._closed.is_set():
+            watching.end()  # whoever closed it may have come before there was anything to end
+        for event in watching:
             if self._closed.is_set():
                 return
             thing = event["object"]
