@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from uno_core.contracts.platform import Router as Router
     from uno_core.contracts.platform import RouterState as RouterState
     from uno_core.contracts.platform import Stepping as Stepping
+    from uno_core.contracts.platform import Vouching as Vouching
     from uno_core.contracts.platform import Workload as Workload
     from uno_core.contracts.platform import WorkloadState as WorkloadState
     from uno_core.contracts.services import Info as Info
@@ -146,7 +147,7 @@ _HOMES = {
     "contracts.notifier": ("Notice", "NoticeKind", "Notifier", "NotifierInfo"),
     "contracts.platform": (
         "Capabilities", "CompanionState", "Companions", "Elastic", "Marking", "Platform", "PlatformInfo",
-        "Recalling", "Retiring", "Router", "RouterState", "Stepping", "Workload", "WorkloadState",
+        "Recalling", "Retiring", "Router", "RouterState", "Stepping", "Vouching", "Workload", "WorkloadState",
     ),
     "contracts.services": ("Info", "Logger", "Secrets", "Services"),
     "contracts.state": (

@@ -29,7 +29,7 @@ from uno_core.contracts.platform import Capabilities, Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.effects.commands import System
-from uno_core.effects.places import Places, of_places
+from uno_core.effects.places import Places, Vouched, composed, of_places
 from uno_core.effects.unrouted import Unrouted, without_traffic
 from uno_core.effects.world import Policy, World, only_unos
 from uno_core.errors import ConfigError, Unsupported
@@ -218,15 +218,10 @@ class Assembly:
             beside: Platform[Any] = self.registry.build(info, options, self.services)
             router = beside.router
             platforms.append(beside)
-            capabilities = evolve(
-                self._capable(beside, info),
-                mixed=capabilities.mixed,
-                retires=capabilities.retires,
-                steps=capabilities.steps,
-                least_ready=capabilities.least_ready,
-                recalls=capabilities.recalls,
-                elastic=capabilities.elastic,
-            )
+            routing = self._capable(beside, info)
+            if routing.vouches and router is not None:
+                workload = Vouched(workload, router)
+            capabilities = composed(capabilities, routing)
         settings = self.config.settings
         if not self.config.routed:
             router, capabilities = Unrouted(workload), without_traffic(capabilities)

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from uno_core import Capabilities, ConfigError, Platform, PlatformError, Release, Slot, Unsupported, whole
-from uno_core.effects.places import Places, of_places
+from uno_core.effects.places import Places, Vouched, composed, of_places
 from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.platform import Rules, SimulatedPlatform
 from uno_core.testing import WorkloadContract
@@ -167,3 +167,34 @@ def test_two_places_do_not_promise_what_one_of_them_cannot_know():
     able = of_places(Capabilities(retires=True, elastic=True, recalls=True, mixed=True))
     assert (able.retires, able.elastic, able.recalls) == (False, False, False)
     assert (able.mixed, able.steps) == (True, True)
+
+
+class Doubting:
+    """A router that vouches for blue alone."""
+
+    def unfit(self, slot):
+        return "" if slot is BLUE else "it does not answer"
+
+
+def test_what_the_router_does_not_vouch_for_is_not_ready(both, clock):
+    for slot in Slot:
+        deployed(both, clock, slot, "v1")
+    vouched = Vouched(both, Doubting())
+    seen = vouched.observe().slots
+    assert seen[BLUE].ready() == 2
+    assert not seen[GREEN].ready()
+    assert "it does not answer" in seen[GREEN].unready()
+    vouched.converge(GREEN, {})
+    assert not vouched.observe().slots[GREEN].instances
+
+
+def test_a_write_of_two_is_conditional_only_where_both_are():
+    sure, late = Capabilities(cas=True), Capabilities(write_horizon=30)
+    assert composed(sure, sure).cas
+    assert composed(sure, sure).write_horizon == 0
+    for one, other in ((sure, late), (late, sure)):
+        assert not composed(one, other).cas
+        assert composed(one, other).write_horizon == 60
+    assert composed(late, Capabilities(write_horizon=45)).write_horizon == 45
+    split = composed(Capabilities(mixed=True, least_ready=7, bound=1), Capabilities(granularity=10, bound=90))
+    assert (split.mixed, split.least_ready, split.granularity, split.bound) == (True, 7, 10, 90)

@@ -175,6 +175,9 @@ class MemoryRouter:
         self.since = self.clock.monotonic()
         self.version += 1
 
+    def unfit(self, slot):
+        return "" if self.workload.observe().slots[slot].ready() else "nobody is there"
+
     def observe(self):
         captured = {slot.value: percent for slot, percent in self.split.items()}
         return RouterState(
@@ -201,6 +204,7 @@ class MemoryPlatform(Platform):
         cas=True,
         elastic=True,
         bound=2.0,
+        vouches=True,
     )
     workload_class = MemoryWorkload
     router_class = MemoryRouter
@@ -209,6 +213,7 @@ class MemoryPlatform(Platform):
         super().__init__({}, services)
         self.workload = self.workload_class(services.clock)
         self.router = self.router_class(services.clock)
+        self.router.workload = self.workload
 
 
 class SteppingPlatform(MemoryPlatform):

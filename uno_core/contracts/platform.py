@@ -139,6 +139,16 @@ class Router(Protocol):
         """Put the routing back exactly as it was captured."""
 
 
+class Vouching(Protocol):
+    """A router that checks by itself whether a slot can take requests (capability `vouches`).
+
+    Where it routes to another platform's instances, these are ready only once it says so too.
+    """
+
+    def unfit(self, slot: Slot) -> str:
+        """Why the slot would not get the requests that are meant for it, in words; empty where it would."""
+
+
 class Marking(Protocol):
     """A router that keeps a mark beside the routing (capability `marks`)."""
 
@@ -162,7 +172,8 @@ class Capabilities:
     shortest time to readiness. recalls: the workload says whether a release of before can still be
     started. elastic: an autoscaler may size slots, and can be held. steps: the workload goes on only when
     it is told to, a step at a time. linger: seconds for which requests may still come to a slot that has
-    lost its share: it is kept so long at least. routed: there is traffic at all; uno says that itself, of
+    lost its share: it is kept so long at least. vouches: the router checks
+    by itself whether a slot can take requests. routed: there is traffic at all; uno says that itself, of
     `traffic: none`.
     """
 
@@ -181,6 +192,7 @@ class Capabilities:
     elastic: bool = False
     steps: bool = False
     linger: float = 0.0
+    vouches: bool = False
     routed: bool = True
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from uno_core.contracts.platform import Capabilities, Platform, Router, Workload, WorkloadState
+from uno_core.effects.world import CONDITIONAL
 from uno_core.errors import ConfigError, PlatformError, Unsupported
 from uno_core.model import Counts, Json, Release, Slot, SlotState, same_split, whole
 
@@ -143,3 +144,48 @@ def of_places(place: Capabilities) -> Capabilities:
     may be able to lead somewhere only once something is there.
     """
     return evolve(place, retires=False, elastic=False, recalls=False, steps=True)
+
+
+class Vouched:
+    """A workload of one platform behind a router of another that checks by itself who can take requests."""
+
+    def __init__(self, workload: Workload, router: Router) -> None:
+        self._workload, self._router = workload, router
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._workload, name)
+
+    def observe(self) -> WorkloadState:
+        """What runs, ready where the router says so too."""
+        state = self._workload.observe()
+        return evolve(state, slots={slot: self._told(slot, found) for slot, found in state.slots.items()})
+
+    def _told(self, slot: Slot, state: SlotState) -> SlotState:
+        if not state.ready():
+            return state
+        why = self._router.unfit(slot)  # type: ignore[attr-defined]  # declared: Vouching
+        if not why:
+            return state
+        told = [evolve(one, ready=False, reason=why) if one.ready else one for one in state.instances]
+        return evolve(state, instances=tuple(told))
+
+
+def composed(workload: Capabilities, router: Capabilities) -> Capabilities:
+    """What one platform's workload and another one's router can do together.
+
+    Writes are conditional only where those of both are; otherwise each may land as late as the later of them.
+    """
+    both = workload.cas and router.cas
+    alone = CONDITIONAL if workload.cas != router.cas else 0.0
+    horizon = 0.0 if both else max(workload.write_horizon, router.write_horizon, alone)
+    return evolve(
+        router,
+        mixed=workload.mixed,
+        retires=workload.retires,
+        steps=workload.steps,
+        least_ready=workload.least_ready,
+        recalls=workload.recalls,
+        elastic=workload.elastic,
+        cas=both,
+        write_horizon=horizon,
+    )

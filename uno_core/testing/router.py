@@ -209,6 +209,27 @@ class RouterContract(PlatformContract):
         router.restore(captured)
         self.arrive(platform, {}, capabilities)
 
+    def test_it_vouches_for_a_slot_that_can_take_requests_and_no_other(
+        self, platform: Platform[Any], router: Router, capabilities: Capabilities
+    ) -> None:
+        workload = platform.workload
+        if not capabilities.vouches or workload is None:
+            pytest.skip("`vouches` is not declared, or there is nothing to vouch for")
+        vouching: Any = router
+
+        def unfit(slot: Slot) -> str:
+            self.go_on(platform, slot)
+            return str(vouching.unfit(slot))
+
+        fit = "both slots to be vouched for"
+        until(
+            platform, lambda: [unfit(slot) for slot in Slot], lambda why: not any(why),
+            deadline=self.deadline, what=fit,
+        )  # fmt: skip
+        workload.converge(GREEN, {})
+        until(platform, lambda: unfit(GREEN), bool, deadline=self.deadline, what="a word against nothing")
+        assert not vouching.unfit(BLUE), "what is there still can"
+
     def test_a_mark_stays_until_it_is_taken_away(
         self, platform: Platform[Any], router: Router, capabilities: Capabilities
     ) -> None:

@@ -11,7 +11,7 @@ from uno_platform_aws_alb.services import EcsWorkload
 
 
 def diagnose(
-    balancer: Balancer, workload: EcsWorkload | GivenWorkload, router: AlbRouter
+    balancer: Balancer, workload: EcsWorkload | GivenWorkload | None, router: AlbRouter
 ) -> Iterator[Diagnosis]:
     """Looks only. What cannot be looked at is a finding, and keeps nothing else from being told."""
     try:
@@ -29,7 +29,8 @@ def diagnose(
     yield Diagnosis.ok("credentials", f"{found['Arn']}, region {balancer.aws.region}")
     yield from _guarded("rule", lambda: _rule(balancer, router))
     yield from _guarded("target groups", lambda: _groups(balancer))
-    yield from _guarded("services", lambda: _services(workload))
+    if workload is not None:
+        yield from _guarded("services", lambda: _services(workload))
 
 
 def _guarded(about: str, look: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:

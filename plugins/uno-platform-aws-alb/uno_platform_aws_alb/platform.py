@@ -43,12 +43,19 @@ class AlbPlatform(Platform[AlbOptions]):
             healthy_looks=self.options.healthy_looks,
         )
 
+    @property
+    def runs_releases(self) -> bool:
+        """Whether it has anything to run them on, and is not there for its router alone."""
+        workload = self.options.workload
+        return bool(workload.services or workload.targets or workload.command)
+
     def capable(self) -> Capabilities:
         given = isinstance(self.workload, GivenWorkload)
         return evolve(self.router.capabilities, elastic=not given, steps=given)
 
     def prepare(self) -> None:
-        self.workload.check()
+        if self.runs_releases:
+            self.workload.check()
         self.router.prepare()
 
     def remarks(self) -> Sequence[str]:
@@ -65,7 +72,7 @@ class AlbPlatform(Platform[AlbOptions]):
         return clock.monotonic() >= self._due
 
     def diagnose(self) -> Iterable[Diagnosis]:
-        return diagnose(self.balancer, self.workload, self.router)
+        return diagnose(self.balancer, self.workload if self.runs_releases else None, self.router)
 
     def close(self) -> None:
         if isinstance(self.workload, GivenWorkload):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from uno_platform_aws_alb.platform import AlbPlatform
 
 CAPABILITIES = Capabilities(
-    granularity=0.1, marks=True, write_horizon=30.0, bound=10.0, least_ready=10.0, elastic=True
+    granularity=0.1, marks=True, write_horizon=30.0, bound=10.0, least_ready=10.0, elastic=True, vouches=True
 )
 
 

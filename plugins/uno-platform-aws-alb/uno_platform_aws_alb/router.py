@@ -38,7 +38,7 @@ from uno_platform_aws_alb.actions import (
     weights,
     with_split,
 )
-from uno_platform_aws_alb.balancer import Balancer
+from uno_platform_aws_alb.balancer import Balancer, why
 from uno_platform_aws_alb.plugin import CAPABILITIES
 
 OWNERS: Mapping[str, str] = {
@@ -173,6 +173,14 @@ class AlbRouter:
             settled = self._since is None and not self._written
             self._since = (now, clock.monotonic() - (grace if settled else 0.0))
         return now if clock.monotonic() - self._since[1] >= grace else {}
+
+    def unfit(self, slot: Slot) -> str:
+        """Why its group would get no requests, or send them to targets that are not healthy."""
+        rows = self.balancer.health(self.balancer.groups[slot])
+        if any(row["TargetHealth"]["State"] == "healthy" for row in rows):
+            return ""
+        reasons = dict.fromkeys(why(row["TargetHealth"]) for row in rows)
+        return f"no target of its group is healthy: {'; '.join(reasons) or 'there is none'}"
 
     def restore(self, captured: Json) -> None:
         """The whole list as it was captured; only the weights, and said so, where it was changed."""

@@ -122,6 +122,21 @@ class NothingCapturedIsNothingToDo(doubles.MemoryRouter):
             super().restore(captured)
 
 
+VOUCHES = "test_it_vouches_for_a_slot_that_can_take_requests_and_no_other"
+
+
+@router(VOUCHES, "it vouches for whatever there is")
+class ItVouchesForWhateverThereIs(doubles.MemoryRouter):
+    def unfit(self, slot):
+        return ""
+
+
+@router(VOUCHES, "it vouches for nobody")
+class ItVouchesForNobody(doubles.MemoryRouter):
+    def unfit(self, slot):
+        return "it never looks"
+
+
 @router("test_a_mark_stays_until_it_is_taken_away", "the next write drops it")
 class TheNextWriteDropsIt(doubles.MemoryRouter):
     def put(self, split):
