@@ -129,9 +129,7 @@ class DnsTraffic:
         if kinds == {"CNAME"} and len(named) > len(Slot):
             raise ValueError("addresses: expected one host name for each slot, since a CNAME has one value")
         if self.route53 and not self.route53.aliases and len(named) > len(Slot):
-            raise ValueError(
-                "addresses: expected one for each slot: a weighted record set has one value"
-            )
+            raise ValueError("addresses: expected one for each slot: a weighted record set has one value")
 
     @property
     def type(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 
@@ -30,22 +31,24 @@ class Waiting:
     _first: float = field(init=False, default=0.0)
     _change: str | None = field(init=False, default=None)
     _spread_at: float | None = field(init=False, default=None)
+    _lagged_at: float = field(init=False, default=-math.inf)
 
     def wrote(self, at: datetime | None, change: str) -> None:
         """It was written just now, by this process; change: what the zone is asked with, empty if unknown."""
-        self._of, self._change = at, change
-        self._first, self._spread_at = self.clock.monotonic(), None
+        self._begin(at, change)
 
     def waited(self, at: datetime) -> float | None:
         """Seconds for which all servers have answered by it at the least; None while some do not. Asks."""
         self._follow(at)
         if self._spread_at is None:
             spread, since = self.zone.spread(self._change or ""), self._since(at)
+            now = self.clock.monotonic()
+            if spread is False:
+                self._lagged_at = now
             if spread is False or (spread is None and since < self.propagation()):
                 return None
-            # Whoever wrote it is gone: it was everywhere after the time that it may take, at the latest.
-            mine = self._change is not None
-            self._spread_at = self.clock.monotonic() - (0.0 if mine else max(0.0, since - self.propagation()))
+            # It was everywhere after the time that it may take, at the latest, unless it was seen not to be.
+            self._spread_at = max(now - max(0.0, since - self.propagation()), self._lagged_at)
         return self.clock.monotonic() - self._spread_at
 
     def surely(self, at: datetime) -> float:
@@ -58,8 +61,11 @@ class Waiting:
     def _follow(self, at: datetime) -> None:
         """Forget what was known of another change than this one."""
         if self._of != at:
-            self._of, self._change = at, None
-            self._first, self._spread_at = self.clock.monotonic(), None
+            self._begin(at, None)
+
+    def _begin(self, at: datetime | None, change: str | None) -> None:
+        self._of, self._change = at, change
+        self._first, self._spread_at, self._lagged_at = self.clock.monotonic(), None, -math.inf
 
     def _since(self, at: datetime) -> float:
         """Seconds since it was written, at the least."""
