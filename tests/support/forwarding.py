@@ -41,24 +41,33 @@ class Forwarder:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            with connection:
-                self._hand_on(connection)
+            threading.Thread(target=self._hand_on, args=[connection], daemon=True).start()
 
     def _hand_on(self, connection: socket.socket) -> None:
+        with connection:
+            self._handed_on(connection)
+
+    def _handed_on(self, connection: socket.socket) -> None:
         asked = _message(connection)
         if (before := self.before) is not None and _is_update(asked):
             self.before = None
             before()
-        with socket.create_connection((self.address, self.port), timeout=10) as server:
-            server.sendall(asked)
-            answer = _message(server)
+        try:
+            with socket.create_connection((self.address, self.port), timeout=10) as server:
+                server.sendall(asked)
+                answer = _message(server)
+        except OSError:
+            return  # the server is not there, or says nothing: nor is there an answer from here
         if self.lose and _is_update(asked):
             self.lose -= 1
             return
         if self.change:
             body = self.change(answer[2:])
             answer = struct.pack("!H", len(body)) + body
-        connection.sendall(answer)
+        try:
+            connection.sendall(answer)
+        except OSError:
+            pass  # whoever asked has gone
 
 
 def _is_update(message: bytes) -> bool:

@@ -148,7 +148,7 @@ class TxtLock(Lock):
         try:
             value: Any = unquoted(found.values[0])
             return from_json(value, Turn)
-        except (ValueError, LookupError, TypeError, AttributeError, UnoError) as problem:
+        except (ValueError, LookupError, TypeError, AttributeError, ExceptionGroup, UnoError) as problem:
             raise StateError(
                 "the lock of this application cannot be read", found=str(found), where=found.name,
                 expected="a TXT record that uno wrote", remedy="if no uno runs, take the record out",
