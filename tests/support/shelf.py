@@ -74,6 +74,8 @@ class MyZone:
             raise Changed("something else is there", expected="; ".join(map(str, wrong)), where=self.where)
         if there := [one for one in added if one.key in after]:
             raise Changed("something is there", found="; ".join(map(str, there)), where=self.where)
+        if any((one.weight or 0) > self.weights for one in added):
+            raise PlatformError("too great a weight", found="; ".join(map(str, added)), where=self.where)
         self.shelf.held = after | {one.key: one for one in added}
         self.shelf.changes += 1
 

@@ -58,6 +58,9 @@ class Machines:
         for host in hosts:
             (self.folder / host).write_text(version)
 
+    def stop(self, host):
+        (self.folder / host).unlink()
+
     def version(self, host):
         return (self.folder / host).read_text().strip()
 
@@ -227,6 +230,22 @@ class TestWhoIsNamed:
     def test_all_where_none_does(self, make, machines, shelf):
         make().router.write(whole(GREEN), None)
         assert named(shelf) == machines.green
+
+    def test_a_way_back_names_those_that_were_named(self, make, machines, shelf, clock, logger):
+        platform = make()
+        captured = platform.router.observe().captured
+        machines.run("1.0", *machines.green)
+        platform.router.write(whole(GREEN), None)
+        clock.sleep(200)
+        platform.router.write(share(BLUE, 200 / 3), None)
+        back = platform.router.observe().captured
+        machines.stop(machines.blue[0])
+        platform.router.write(whole(GREEN), None)
+        platform.router.restore(back)
+        assert named(shelf) == sorted([*machines.blue[:2], machines.green[0]])
+        platform.router.restore(captured)
+        assert named(shelf) == machines.blue[:2]
+        assert not [told for level, told, _ in logger.lines if level == "warning"], "nobody else has written"
 
     def test_a_share_takes_as_many_as_it_needs(self, make, machines):
         platform = make()

@@ -37,6 +37,9 @@ class Encoding(Protocol):
     def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
         """The sets that say so, made of those that are there. Raises Unsupported, ConfigError."""
 
+    def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
+        """Whether what is there now is what uno makes of what was there before, by whatever shares."""
+
 
 def routing(sets: Sequence[RecordSet], kind: str) -> Sequence[RecordSet]:
     """Those that lead to the application.
@@ -106,8 +109,15 @@ class Listed:
         values: list[str] = []
         for slot in Slot:
             values += self._some(slot, split.get(slot, 0.0))
-        ttl = round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
-        return [RecordSet(name=self.traffic.record, type=self.traffic.type, ttl=ttl, values=values)]
+        name, kind, ttl = self.traffic.record, self.traffic.type, self._ttl(held)
+        return [RecordSet(name=name, type=kind, ttl=ttl, values=values)]
+
+    def _ttl(self, held: Sequence[RecordSet]) -> int:
+        return round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
+
+    def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
+        """Which addresses of a slot are named is uno's own choice: only the TTL can be somebody else's."""
+        return all(one.ttl == self._ttl(before) for one in now)
 
     def _some(self, slot: Slot, percent: float) -> Sequence[str]:
         """As many as the share says, in the order of the configuration, in which given machines come too."""
@@ -240,6 +250,13 @@ class Weighted:
             made.append(evolve(there, weight=weight))
         return self._with_one_ttl(made, simple)
 
+    def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
+        try:
+            made = self.sets(before, self.split(now))
+        except (Unsupported, ConfigError):
+            return False
+        return sorted(made, key=lambda one: one.key) == sorted(now, key=lambda one: one.key)
+
     def _with_one_ttl(self, made: Sequence[RecordSet], simple: RecordSet | None) -> Sequence[RecordSet]:
         """All of a group have one; an alias has none of its own."""
         known = [one.ttl for one in (*made, *([simple] if simple else [])) if one.ttl is not None]
@@ -281,7 +298,7 @@ def ratio(green: float, greatest: int) -> tuple[int, int]:
 
     Hundredths where it is whole percents, since a person reads them more easily.
     """
-    if abs(green - round(green)) < 1e-9:
+    if greatest >= 100 and abs(green - round(green)) < 1e-9:
         return 100 - round(green), round(green)
     can = Capabilities(granularity=100.0 / (greatest + 1), parts=greatest)
     if abs((nearest := can.nearest(green)) - green) > 0.005:

@@ -15,7 +15,6 @@ from attrs import asdict, evolve, frozen
 
 from uno_core import (
     Capabilities,
-    ConfigError,
     Drift,
     Json,
     PlatformError,
@@ -265,14 +264,7 @@ class DnsRouter:
         """Whether what is there is what uno makes of what was captured, and nothing of anybody else's."""
         if not held.sets or list(before) == list(held.sets):
             return True
-        try:
-            made = self.encoding.sets(before, held.split)
-        except (PlatformError, ConfigError):
-            return False
-        loose = self.encoding.parts == 0  # which addresses of a slot are named is uno's own choice
-        ours = [evolve(one, values=()) if loose else one for one in made]
-        theirs = [evolve(one, values=()) if loose else one for one in held.sets]
-        return sorted(ours, key=_key) == sorted(theirs, key=_key)
+        return self.encoding.untouched(before, held.sets)
 
     def _drift(self, held: Held, expected: str) -> Drift:
         return Drift(
