@@ -148,6 +148,17 @@ class Bind:
         change(made)
         return dns.query.tcp(made, self.address, port=self.port, timeout=5).rcode()
 
+    def replace(self, *records: tuple[str, int, str]) -> None:
+        """Replace sets of the name by hand, past uno: the type, the TTL and the value of each record."""
+
+        def change(update: dns.update.UpdateMessage) -> None:
+            for kind in {kind for kind, _, _ in records}:
+                update.delete("shop", kind)
+            for kind, ttl, value in records:
+                update.add("shop", ttl, kind, value)
+
+        assert self.update(KEY, SECRET, change) == dns.rcode.NOERROR
+
     def until(self, ready: Callable[[], bool]) -> None:
         """Wait until it says yes."""
         end = time.monotonic() + PATIENCE

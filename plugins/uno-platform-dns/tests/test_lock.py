@@ -141,6 +141,13 @@ class TestRecordsThatAreNone:
             assert raised.value.where == PLACE
         assert shelf.changes == 0
 
+    def test_one_beside_it_is_not_thrown_away(self, lock, shelf):
+        lock.acquire(KEY, owner(), ttl=600)
+        ((_, found),) = shelf.held.items()
+        put(shelf, *found.values, '"theirs"')
+        with pytest.raises(StateError, match="cannot be read"):
+            lock.acquire(KEY, owner(2), ttl=600, take_over=True)
+
     def test_one_without_values(self, lock, shelf):
         put(shelf)
         with pytest.raises(StateError, match="cannot be read"):

@@ -11,7 +11,6 @@ import dns.update
 import pytest
 from attrs import evolve
 from bind import BLUE, GREEN, NAME, OTHER, SECRET, ZONE, Bind
-from forwarding import Forwarder
 from shop import free_port
 
 from uno_core import (
@@ -36,60 +35,12 @@ TO_BLUE, TO_GREEN = whole(Slot.BLUE), whole(Slot.GREEN)
 MINE = ("shop.", "_uno.shop.", "shop-testing._uno.shop.")
 
 
-@pytest.fixture
-def make(configured, services):
-    """The platform; options of the server in `server`, of traffic as keywords."""
-    made = []
-
-    def make(*addresses, server=None, **traffic):
-        chosen = configured(*addresses, **traffic)
-        at = evolve(chosen.traffic.rfc2136, **(server or {}))
-        chosen = evolve(chosen, traffic=evolve(chosen.traffic, rfc2136=at))
-        made.append(DnsPlatform(chosen, services))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
-def forwarder(bind):
-    made = Forwarder(bind.address, bind.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def forwarded(make, forwarder):
-    return make(server={"server": "127.0.0.1", "port": forwarder.own_port})
-
-
-def by_hand(bind, *records):
-    """Replace the sets of the name by somebody with the right to."""
-
-    def change(update):
-        for kind in {kind for kind, _, _ in records}:
-            update.delete("shop", kind)
-        for kind, ttl, value in records:
-            update.add("shop", ttl, kind, value)
-
-    assert bind.update("uno", SECRET, change) == 0
-
-
-def until(holds, deadline=20.0):
-    end = time.monotonic() + deadline
-    while not holds():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.1)
-
-
 class TestOthers:
-    def test_a_stale_swap_is_drift_and_nothing_is_written(self, make, bind):
-        router = make().router
+    def test_a_stale_swap_is_drift_and_nothing_is_written(self, make_updating, bind):
+        router = make_updating().router
         router.write(TO_BLUE, None)
         token = router.observe().token
-        by_hand(bind, ("A", 1, BLUE[0]), ("A", 1, GREEN[0]))
+        bind.replace(("A", 1, BLUE[0]), ("A", 1, GREEN[0]))
         before = bind.everything()
         with pytest.raises(Drift) as raised:
             router.write(TO_GREEN, token)
@@ -101,17 +52,34 @@ class TestOthers:
         router = forwarded.router
         router.write(TO_BLUE, None)
         token = router.observe().token
-        forwarder.before = lambda: by_hand(bind, ("A", 1, GREEN[1]))
+        forwarder.before = lambda: bind.replace(("A", 1, GREEN[1]))
         with pytest.raises(Drift) as raised:
             router.write(TO_GREEN, token)
         assert GREEN[1] in raised.value.found
         assert bind.values("shop") == [GREEN[1]]
-        forwarder.before = lambda: by_hand(bind, ("A", 1, BLUE[1]))
+        forwarder.before = lambda: bind.replace(("A", 1, BLUE[1]))
         router.write(TO_GREEN, None)
         assert sorted(bind.values("shop")) == sorted(GREEN[:2])
 
-    def test_nothing_but_its_own_three_names_is_touched(self, make, bind):
-        platform, before = make(), bind.everything()
+    def test_one_that_comes_while_what_is_there_is_written_again(self, forwarded, forwarder, bind):
+        router = forwarded.router
+        router.write(TO_BLUE, None)
+        token = router.observe().token
+        forwarder.before = lambda: bind.replace(("A", 1, GREEN[1]))
+        with pytest.raises(Drift):
+            router.write(TO_BLUE, token)
+        assert bind.values("shop") == [GREEN[1]]
+
+    def test_a_text_beside_its_note_is_not_thrown_away(self, make_updating, bind):
+        router = make_updating().router
+        router.write(TO_BLUE, None)
+        assert bind.update("uno", SECRET, lambda update: update.add("_uno.shop", 5, "TXT", '"theirs"')) == 0
+        with pytest.raises(PlatformError, match="noted in the zone cannot be read"):
+            router.write(TO_GREEN, None)
+        assert '"theirs"' in bind.values("_uno.shop", "TXT")
+
+    def test_nothing_but_its_own_three_names_is_touched(self, make_updating, bind):
+        platform, before = make_updating(), bind.everything()
         lease = platform.lock.acquire("shop-testing", _owner(), ttl=60)
         for split in (TO_BLUE, share(Slot.GREEN, 50), TO_GREEN):
             platform.router.write(split, platform.router.observe().token)
@@ -124,28 +92,28 @@ class TestOthers:
         left = {line.split()[0] for line in bind.everything() - before}
         assert left == {f"{name}{ZONE}." for name in MINE[1:]}
 
-    def test_addresses_of_strangers_are_refused(self, make, bind):
-        by_hand(bind, ("A", 60, BLUE[0]), ("A", 60, "203.0.113.7"))
-        for call in (make().router.observe, lambda: make().router.write(TO_GREEN, None)):
+    def test_addresses_of_strangers_are_refused(self, make_updating, bind):
+        bind.replace(("A", 60, BLUE[0]), ("A", 60, "203.0.113.7"))
+        for call in (make_updating().router.observe, lambda: make_updating().router.write(TO_GREEN, None)):
             with pytest.raises(ConfigError, match="belongs to no slot") as raised:
                 call()
             assert raised.value.found == "203.0.113.7"
-        *_, last = make().diagnose()
+        *_, last = make_updating().diagnose()
         assert (last.about, last.condition) == ("record", Condition.ERROR)
 
     @pytest.mark.parametrize(("kind", "value"), [("AAAA", "2001:db8::1"), ("CNAME", "elsewhere.example.")])
-    def test_another_type_is_refused(self, make, bind, kind, value):
-        by_hand(bind, (kind, 60, value))
+    def test_another_type_is_refused(self, make_updating, bind, kind, value):
+        bind.replace((kind, 60, value))
         with pytest.raises(ConfigError, match="another type than A") as raised:
-            make().router.write(TO_GREEN, None)
+            make_updating().router.write(TO_GREEN, None)
         assert value in raised.value.found
         assert bind.values("shop", kind) == [value]
 
-    def test_a_cname_beside_anything_is_no_silent_success(self, tmp_path, make):
+    def test_a_cname_beside_anything_is_no_silent_success(self, tmp_path, make_updating):
         running = Bind(tmp_path / "texts", "127.0.0.1", free_port(), records='shop TXT "ours"')
         running.start()
         try:
-            router = make(["a.example."], ["b.example."], server={"port": running.port}).router
+            router = make_updating(["a.example."], ["b.example."], server={"port": running.port}).router
             with pytest.raises(Drift, match="somebody else changed") as raised:
                 router.write(TO_BLUE, None)
             assert "where a CNAME stands alone" in raised.value.expected
@@ -153,8 +121,8 @@ class TestOthers:
         finally:
             running.stop(kill=True)
 
-    def test_addresses_are_the_same_however_they_are_written(self, make, bind):
-        router = make(["2001:DB8:0::1"], ["2001:db8::2"]).router
+    def test_addresses_are_the_same_however_they_are_written(self, make_updating, bind):
+        router = make_updating(["2001:DB8:0::1"], ["2001:db8::2"]).router
         router.write(TO_BLUE, None)
         router.write(TO_GREEN, router.observe().token)
         assert router.observe().split == TO_GREEN
@@ -162,7 +130,7 @@ class TestOthers:
 
 
 class TestLostAnswers:
-    def test_the_next_reading_tells_that_it_took_effect(self, forwarded, forwarder):
+    def test_the_next_reading_tells_that_it_took_effect(self, forwarded, forwarder, bind):
         router = forwarded.router
         router.write(TO_BLUE, None)
         token = router.observe().token
@@ -170,7 +138,7 @@ class TestLostAnswers:
         with pytest.raises(Unanswered):
             router.write(TO_GREEN, token)
         assert router.observe().split == TO_GREEN
-        until(lambda: router.in_force() == TO_GREEN)
+        bind.until(lambda: router.in_force() == TO_GREEN)
 
     def test_what_was_sent_before_can_not_land_after_the_same_was_written(self, forwarded, forwarder, bind):
         """A mark moves the note on, so that an update from before has nothing to fit to."""
@@ -183,8 +151,8 @@ class TestLostAnswers:
         router.write(TO_GREEN, token)
         assert "turn" in bind.values("_uno.shop", "TXT")[0]
 
-    def test_a_server_that_takes_and_says_nothing(self, make, bind):
-        platform = make()
+    def test_a_server_that_takes_and_says_nothing(self, make_updating, bind):
+        platform = make_updating()
         platform.router.write(TO_BLUE, None)
         bind.pause()
         try:
@@ -209,10 +177,10 @@ class TestLostAnswers:
         def landed():
             return router.observe().split == TO_GREEN
 
-        until(landed)
+        bind.until(landed)
 
-    def test_a_server_that_is_stopped(self, make, bind):
-        platform = make()
+    def test_a_server_that_is_stopped(self, make_updating, bind):
+        platform = make_updating()
         bind.stop(kill=True)
         for call in (platform.router.observe, lambda: platform.router.write(TO_GREEN, None)):
             with pytest.raises(Unanswered) as raised:
@@ -236,8 +204,8 @@ class TestKeys:
             ({"algorithm": "hmac-sha512"}, "BadKey"),
         ],
     )
-    def test_one_that_the_server_does_not_take(self, make, server, found):
-        platform = make(server=server)
+    def test_one_that_the_server_does_not_take(self, make_updating, server, found):
+        platform = make_updating(server=server)
         for call in (platform.router.observe, lambda: platform.router.write(TO_BLUE, None)):
             with pytest.raises(Forbidden, match="does not take the TSIG key") as raised:
                 call()
@@ -245,16 +213,16 @@ class TestKeys:
         (only,) = platform.diagnose()
         assert only.forbidden
 
-    def test_a_secret_that_is_none_is_not_shown(self, make, services):
-        platform = make(server={"secret": Secret("${UNO_TEST_TSIG}")})
+    def test_a_secret_that_is_none_is_not_shown(self, make_updating, services):
+        platform = make_updating(server={"secret": Secret("${UNO_TEST_TSIG}")})
         secrets = type("Odd", (), {"reveal": lambda self, _: "geheim!"})()
         platform.zone.services = evolve(services, secrets=secrets)
         with pytest.raises(ConfigError, match="no secret of a TSIG key") as raised:
             platform.router.observe()
         assert "geheim" not in str(raised.value)
 
-    def test_one_without_the_right_names_the_key_and_the_names(self, make, bind):
-        platform = make(server={"key": OTHER, "secret": Secret("${UNO_TEST_OTHERS}")})
+    def test_one_without_the_right_names_the_key_and_the_names(self, make_updating, bind):
+        platform = make_updating(server={"key": OTHER, "secret": Secret("${UNO_TEST_OTHERS}")})
         assert not platform.router.observe().split, "it may read"
         with pytest.raises(Forbidden) as raised:
             platform.router.write(TO_BLUE, None)
@@ -268,42 +236,42 @@ class TestKeys:
         assert dns.query.tcp(update, bind.address, port=bind.port, timeout=5).rcode() == 5
         assert bind.values("shop") == []
 
-    def test_a_zone_that_the_server_does_not_hold(self, make):
-        platform = make(record=f"shop.other.{ZONE}", server={"zone": f"other.{ZONE}"})
+    def test_a_zone_that_the_server_does_not_hold(self, make_updating):
+        platform = make_updating(record=f"shop.other.{ZONE}", server={"zone": f"other.{ZONE}"})
         with pytest.raises(Forbidden, match="the server refuses the update") as raised:
             platform.router.write(TO_BLUE, None)
         assert raised.value.found == "NOTAUTH"
         (only,) = platform.diagnose()
         assert only.condition == Condition.ERROR
 
-    def test_a_server_that_is_not_authoritative(self, bind, make, tmp_path):
+    def test_a_server_that_is_not_authoritative(self, bind, make_updating, tmp_path):
         resolver = Resolver(tmp_path / "resolver", "127.0.0.1", free_port(), primary=bind)
         resolver.start()
         try:
             with pytest.raises(ConfigError, match="does not hold the zone itself") as raised:
-                make(server={"port": resolver.port}).router.observe()
+                make_updating(server={"port": resolver.port}).router.observe()
             assert "not authoritative" in raised.value.found
         finally:
             resolver.stop(kill=True)
 
 
 class TestRestoring:
-    def test_it_is_exact(self, make, bind):
-        by_hand(bind, ("A", 77, BLUE[1]))
+    def test_it_is_exact(self, make_updating, bind):
+        bind.replace(("A", 77, BLUE[1]))
         before = bind.everything()
-        router = make().router
+        router = make_updating().router
         captured = json.loads(json.dumps(router.observe().captured))
         router.write(share(Slot.GREEN, 50), None)
         router.write(TO_GREEN, None)
         router.restore(captured)
         assert {line for line in bind.everything() if "_uno" not in line} == before
 
-    def test_only_the_shares_where_somebody_changed_the_records(self, make, bind, logger):
-        by_hand(bind, ("A", 77, BLUE[1]))
-        router = make(ttl=0).router
+    def test_only_the_shares_where_somebody_changed_the_records(self, make_updating, bind, logger):
+        bind.replace(("A", 77, BLUE[1]))
+        router = make_updating(ttl=0).router
         captured = router.observe().captured
         router.write(TO_GREEN, None)
-        by_hand(bind, ("A", 5, GREEN[0]))
+        bind.replace(("A", 5, GREEN[0]))
         router.restore(captured)
         assert router.observe().split == TO_BLUE
         assert f"{NAME}. 5 IN A {BLUE[1]}" in bind.everything()
@@ -311,45 +279,9 @@ class TestRestoring:
         assert GREEN[0] in told["now"]
 
     @pytest.mark.parametrize("captured", [None, [], {}, {"weights": 1}, "text"])
-    def test_what_was_captured_elsewhere_is_refused(self, make, captured):
+    def test_what_was_captured_elsewhere_is_refused(self, make_updating, captured):
         with pytest.raises(PlatformError, match="not captured by this platform"):
-            make().router.restore(captured)
-
-
-class TestSecondaries:
-    @pytest.fixture
-    def pair(self, bind, tmp_path):
-        """The primary, which tells its copy of changes at once, and the copy."""
-        copy = Bind(tmp_path / "copy", "127.0.0.1", free_port(), primary=bind)
-        copy.start()
-        yield copy
-        copy.stop(kill=True)
-
-    def test_one_that_lags_or_is_silent_keeps_a_switch_from_counting(self, bind, pair, make, logger):
-        platform = make(server={"secondaries": [f"{pair.address}:{pair.port}"]})
-        platform.router.write(TO_BLUE, None)
-        until(lambda: platform.router.in_force() == TO_BLUE)
-        assert [one.condition for one in platform.diagnose()] == [Condition.OK] * 3
-        pair.pause()
-        platform.router.write(TO_GREEN, None)
-        time.sleep(1.2)
-        assert platform.router.in_force() == TO_BLUE, "it is silent"
-        pair.stop(kill=True)
-        assert platform.router.in_force() == TO_BLUE, "it is gone"
-        assert Condition.ERROR in [one.condition for one in platform.diagnose()]
-        pair.start()
-        until(lambda: platform.router.in_force() == TO_GREEN)
-        assert sorted(pair.values("shop")) == sorted(GREEN[:2])
-        assert "a secondary tells no serial" in [event for _, event, _ in logger.lines]
-
-    def test_one_that_refuses_to_say_is_waited_for_too(self, forwarder, make):
-        forwarder.change = _refused
-        platform = make(server={"secondaries": [f"127.0.0.1:{forwarder.own_port}"]})
-        platform.router.write(TO_BLUE, None)
-        time.sleep(1.2)
-        assert not platform.router.in_force()
-        forwarder.change = None
-        until(lambda: platform.router.in_force() == TO_BLUE)
+            make_updating().router.restore(captured)
 
 
 def _owner():
@@ -362,10 +294,6 @@ def _unsigned(answer):
     made = dns.message.Message(id=found.id)
     made.flags, made.question, made.answer = found.flags, found.question, found.answer
     return made.to_wire()
-
-
-def _refused(answer):
-    return answer[:3] + bytes([answer[3] & 0xF0 | 5]) + answer[4:]
 
 
 class Resolver(Bind):

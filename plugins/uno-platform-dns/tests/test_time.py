@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from bind import KEY, NAME, SECRET
+from bind import NAME
 from shelf import Shelf, options, platform_of
 
 from uno_core import Slot, Throttled, Unanswered, share, whole
@@ -297,12 +297,7 @@ class TestResolvers:
         return router
 
     def answer(self, bind, *values):
-        def change(update):
-            update.delete("shop", "A")
-            for value in values:
-                update.add("shop", 5, "A", value)
-
-        assert bind.update(KEY, SECRET, change) == 0
+        bind.replace(*(("A", 5, value) for value in values))
 
     def test_one_that_answers_the_old_one_holds_a_whole_switch_back(self, resolved, bind, clock, logger):
         clock.sleep(1000)

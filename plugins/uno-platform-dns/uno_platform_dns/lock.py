@@ -146,7 +146,8 @@ class TxtLock(Lock):
 
     def _turn(self, found: RecordSet) -> Turn:
         try:
-            value: Any = unquoted(found.values[0])
+            (text,) = found.values
+            value: Any = unquoted(text)
             return from_json(value, Turn)
         except (ValueError, LookupError, TypeError, AttributeError, ExceptionGroup, UnoError) as problem:
             raise StateError(

@@ -76,7 +76,8 @@ class Note:
         if found is None:
             return cls()
         try:
-            value: Any = unquoted(found.values[0])
+            (text,) = found.values
+            value: Any = unquoted(text)
             at = datetime.fromisoformat(value["at"]) if "at" in value else None
             before = {Slot(slot): float(share) for slot, share in value.get("before", {}).items()}
             return cls(

@@ -135,7 +135,7 @@ class Rfc2136Zone:
 
     def spread(self, change: str) -> bool | None:  # noqa: ARG002 - serials tell of every change
         if not self.options.secondaries:
-            return True
+            return None  # there may be others than are named
         newest = self._serial(self.options.server, self.options.port)
         return all(self._follows(named, newest) for named in self.options.secondaries)
 

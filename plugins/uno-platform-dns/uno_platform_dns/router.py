@@ -166,7 +166,7 @@ class DnsRouter:
         """Replace what was read; even by the same, so that an unanswered write from before cannot fit."""
         note = held.note if leaving is None else evolve(held.note, leaving=leaving)
         if sorted(held.sets, key=_key) == sorted(sets, key=_key):
-            self._swap(held, note, [], [])
+            self._swap(held, note, held.sets, sets)
             return
         before = held.split
         if same_split(before, self.encoding.split(sets)) and not self.settled(held):
