@@ -61,6 +61,9 @@ UNSAID = re.compile(
     # ARNs, accounts and buckets of AWS, and what is wanted for both slots.
     r"|expected (its twelve digits|arn:aws:|the ARN of a listener|s3://bucket|its name beside them)"
     r"|expected one of (its own for blue|them\b)|expected some for each slot"
+    # Names and addresses of DNS, and what belongs together of them.
+    r"|expected (one kind|one (host name )?for each slot|whole seconds|a name (in the zone|of up to)|blue or)"
+    r"|expected (ADDRESS or|dns://NAME)"
     # A metric provider's own check of its url, queries, selectors and credentials together.
     r"|^metrics is not what it has to be\n.*\n  found: a mapping with"
     # A name so near to that of an installed plugin that it counts as misspelt.

@@ -16,6 +16,7 @@ import dns.query
 import dns.rcode
 import dns.tsigkeyring
 import dns.update
+import dns.zone
 from attrs import define, field
 
 ZONE = "uno.test"
@@ -89,11 +90,11 @@ class Bind:
             body = PRIMARY.format(**where)
         else:
             body = SECONDARY.format(**where, primary=self.primary.address, port=self.primary.port)
-        transfer = "".join(f"{one.address}; " for one in self.copies)
+        transfer = "".join(f"{one}; " for one in {self.address, *(copy.address for copy in self.copies)})
         others = " ".join(f"{one.address} port {one.port};" for one in self.copies)
         return CONFIGURATION.format(
             **where, port=self.port, address=self.address, secret=SECRET, others=OTHERS, body=body,
-            transfer=transfer or "none;",
+            transfer=transfer,
             notify="explicit" if others else "no",
             also_notify=f"also-notify {{ {others} }};" if others else "",
         )  # fmt: skip
@@ -110,6 +111,7 @@ class Bind:
         """It takes connections, and answers nothing, until `go_on`."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # all of its threads, and not soon but now
 
     def go_on(self) -> None:
         assert self._process is not None
@@ -133,6 +135,12 @@ class Bind:
         answer = dns.query.udp(question, self.address, port=self.port, timeout=5)
         return [one.to_text() for found in answer.answer for one in found]
 
+    def everything(self) -> set[str]:
+        """All records of the zone, but the SOA record, whose serial every update changes."""
+        asking = dns.query.xfr(self.address, f"{ZONE}.", port=self.port, timeout=5, relativize=False)
+        found = dns.zone.from_xfr(asking, relativize=False).to_text(relativize=False).splitlines()
+        return {line for line in found if " SOA " not in line}
+
     def update(
         self, key: str, secret: str, change: Callable[[dns.update.UpdateMessage], None]
     ) -> dns.rcode.Rcode:
@@ -140,6 +148,17 @@ class Bind:
         made = dns.update.UpdateMessage(f"{ZONE}.", keyring=dns.tsigkeyring.from_text({key: secret}))
         change(made)
         return dns.query.tcp(made, self.address, port=self.port, timeout=5).rcode()
+
+    def replace(self, *records: tuple[str, int, str]) -> None:
+        """Replace sets of the name by hand, past uno: the type, the TTL and the value of each record."""
+
+        def change(update: dns.update.UpdateMessage) -> None:
+            for kind in {kind for kind, _, _ in records}:
+                update.delete("shop", kind)
+            for kind, ttl, value in records:
+                update.add("shop", ttl, kind, value)
+
+        assert self.update(KEY, SECRET, change) == dns.rcode.NOERROR
 
     def until(self, ready: Callable[[], bool]) -> None:
         """Wait until it says yes."""

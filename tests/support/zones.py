@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 from bind import BLUE, GREEN, KEY, NAME, OTHERS, SECRET, ZONE, Bind
+from forwarding import Forwarder
 from shop import free_port
 
 from uno_core import Secret
@@ -34,6 +35,37 @@ def configured(bind):
         return DnsOptions(traffic=DnsTraffic(rfc2136=server, **{**traffic, **more}))
 
     return configured
+
+
+@pytest.fixture
+def make_updating(configured, services):
+    """The platform; options of the server in `server`, of traffic as keywords."""
+    made = []
+
+    def make(*addresses, server=None, **traffic):
+        chosen = configured(*addresses, **traffic)
+        at = evolve(chosen.traffic.rfc2136, **(server or {}))
+        chosen = evolve(chosen, traffic=evolve(chosen.traffic, rfc2136=at))
+        made.append(DnsPlatform(chosen, services))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def forwarder(bind):
+    """Loses answers of the server, on request."""
+    made = Forwarder(bind.address, bind.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forwarded(make_updating, forwarder):
+    """The platform behind it."""
+    return make_updating(server={"server": "127.0.0.1", "port": forwarder.own_port})
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import dns.nameserver
 import dns.resolver
 from attrs import frozen
 
-from uno_platform_dns.options import kind_of
+from uno_platform_dns.options import host_and_port
 from uno_platform_dns.zone import absolute
 
 
@@ -35,19 +35,3 @@ def ask(resolver: str, name: str, kind: str, timeout: float) -> Answer:
     except (dns.exception.DNSException, OSError) as problem:
         return Answer(problem=type(problem).__name__)
     return Answer(values=[one.to_text() for one in answer], ttl=answer.rrset.ttl if answer.rrset else 0.0)
-
-
-def value_of(named: str) -> str:
-    """An address or a name of the configuration as an answer has it."""
-    return absolute(named) if kind_of(named) == "CNAME" else named
-
-
-def host_and_port(named: str) -> tuple[str, int]:
-    """`192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`, or an address alone for the port 53."""
-    if named.startswith("["):
-        host, _, port = named[1:].partition("]")
-        return host, int(port.removeprefix(":") or 53)
-    host, colon, port = named.rpartition(":")
-    if not colon or ":" in host:
-        return named, 53
-    return host, int(port)

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import evolve, frozen
 
 from uno_core import Capabilities, ConfigError, Json, PlatformError, Slot, Split, Unsupported, whole
-from uno_platform_dns.options import TYPES, DnsTraffic, Route53Options
+from uno_platform_dns.options import TYPES, DnsTraffic, Route53Options, value_of
 from uno_platform_dns.zone import RecordSet, absolute
 
 NEW_TTL = 60
@@ -36,6 +36,9 @@ class Encoding(Protocol):
 
     def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
         """The sets that say so, made of those that are there. Raises Unsupported, ConfigError."""
+
+    def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
+        """Whether what is there now is what uno makes of what was there before, by whatever shares."""
 
 
 def routing(sets: Sequence[RecordSet], kind: str) -> Sequence[RecordSet]:
@@ -85,9 +88,10 @@ class Listed:
         held = found[0]
         if len(found) > 1 or held.identifier:
             raise ConfigError("the name has weighted records", found=str(held), where=held.name)
-        counts = {slot: len(set(self._values(slot)) & set(held.values)) for slot in Slot}
+        named = set(map(value_of, held.values))
+        counts = {slot: len(named & set(self._values(slot))) for slot in Slot}
         if (known := sum(counts.values())) < len(held.values):
-            strange = sorted(set(held.values) - {one for slot in Slot for one in self._values(slot)})
+            strange = sorted(named - {one for slot in Slot for one in self._values(slot)})
             raise ConfigError(
                 "the name leads somewhere that belongs to no slot", found=", ".join(strange),
                 where=held.name, expected="the addresses of blue and green alone",
@@ -96,10 +100,7 @@ class Listed:
         return {slot: 100.0 * count / known for slot, count in counts.items()}
 
     def _values(self, slot: Slot) -> Sequence[str]:
-        return [self._value(one) for one in self.traffic.addresses[slot.value]]
-
-    def _value(self, named: str) -> str:
-        return absolute(named) if self.traffic.type == "CNAME" else named
+        return [value_of(one) for one in self.traffic.addresses[slot.value]]
 
     def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
         held = routing(now, self.traffic.type)
@@ -108,14 +109,21 @@ class Listed:
         values: list[str] = []
         for slot in Slot:
             values += self._some(slot, split.get(slot, 0.0))
-        ttl = round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
-        return [RecordSet(name=self.traffic.record, type=self.traffic.type, ttl=ttl, values=values)]
+        name, kind, ttl = self.traffic.record, self.traffic.type, self._ttl(held)
+        return [RecordSet(name=name, type=kind, ttl=ttl, values=values)]
+
+    def _ttl(self, held: Sequence[RecordSet]) -> int:
+        return round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
+
+    def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
+        """Which addresses of a slot are named is uno's own choice: only the TTL can be somebody else's."""
+        return all(one.ttl == self._ttl(before) for one in now)
 
     def _some(self, slot: Slot, percent: float) -> Sequence[str]:
         """As many as the share says, in the order of the configuration, in which given machines come too."""
         if not percent:
             return ()
-        fit = [self._value(one) for one in self.fit(slot)]
+        fit = [value_of(one) for one in self.fit(slot)]
         if percent > 99.995:
             if not fit:
                 raise self._too_few(slot, 0, 1)
@@ -180,6 +188,14 @@ class Weighted:
                 expected=f"the identifiers {', '.join(self.route53.identifiers.values())} alone",
                 remedy="name them in traffic.route53.identifiers, or take them out",
             )  # fmt: skip
+        for slot in Slot:
+            found = self._of(held, slot)
+            if found is not None and not self._leads(found, slot):
+                raise ConfigError(
+                    f"the weighted record of {slot} leads elsewhere than is configured", found=str(found),
+                    where=found.name, expected=f"{self._made(slot, None)}",
+                    remedy="make both alike: traffic.addresses or traffic.route53.aliases, and the record",
+                )  # fmt: skip
         return held
 
     def _of(self, held: Sequence[RecordSet], slot: Slot) -> RecordSet | None:
@@ -193,16 +209,27 @@ class Weighted:
     def _slot_of(self, simple: RecordSet) -> Slot:
         """Whose a record is that was there before uno."""
         for slot in Slot:
-            made = self._made(slot, simple)
-            if simple.values and set(simple.values) <= set(made.values):
-                return slot
-            if not simple.values and _target(made.more) == _target(simple.more):
+            if self._configured(slot) and self._leads(simple, slot):
                 return slot
         raise ConfigError(
             "the name leads somewhere that belongs to no slot", found=str(simple), where=simple.name,
             expected="the address or the alias of blue or green",
             remedy="name it in traffic.addresses, or in traffic.route53.aliases",
         )  # fmt: skip
+
+    def _configured(self, slot: Slot) -> bool:
+        """Whether it is said where a slot leads; else it leads where its set does that is there."""
+        return bool(self.route53.aliases or self.traffic.addresses.get(slot.value))
+
+    def _leads(self, one: RecordSet, slot: Slot) -> bool:
+        """Whether a set leads to a slot, and to nothing else."""
+        if not self._configured(slot):
+            return True
+        made = self._made(slot, None)
+        if one.values or made.values:
+            values = set(map(value_of, one.values))
+            return bool(values) and values <= set(map(value_of, made.values))
+        return _target(made.more) == _target(one.more)
 
     def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
         held = self._routing(now)
@@ -215,8 +242,20 @@ class Weighted:
             there = self._of(held, slot) or self._made(slot, simple)
             if simple is not None and self._slot_of(simple) is slot:
                 there = evolve(simple, identifier=self.route53.identifiers[slot.value])
+            if not there.values and not there.more:
+                raise ConfigError(
+                    f"it is not told where {slot} leads", where="traffic",
+                    expected="traffic.addresses, or traffic.route53.aliases",
+                )  # fmt: skip
             made.append(evolve(there, weight=weight))
         return self._with_one_ttl(made, simple)
+
+    def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
+        try:
+            made = self.sets(before, self.split(now))
+        except (Unsupported, ConfigError):
+            return False
+        return sorted(made, key=lambda one: one.key) == sorted(now, key=lambda one: one.key)
 
     def _with_one_ttl(self, made: Sequence[RecordSet], simple: RecordSet | None) -> Sequence[RecordSet]:
         """All of a group have one; an alias has none of its own."""
@@ -259,7 +298,7 @@ def ratio(green: float, greatest: int) -> tuple[int, int]:
 
     Hundredths where it is whole percents, since a person reads them more easily.
     """
-    if abs(green - round(green)) < 1e-9:
+    if greatest >= 100 and abs(green - round(green)) < 1e-9:
         return 100 - round(green), round(green)
     can = Capabilities(granularity=100.0 / (greatest + 1), parts=greatest)
     if abs((nearest := can.nearest(green)) - green) > 0.005:

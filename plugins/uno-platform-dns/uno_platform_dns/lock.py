@@ -6,6 +6,7 @@ once one gets it. Given up, the record stays and says so: the next epoch has to 
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 import threading
@@ -32,15 +33,16 @@ from uno_core import (
 )
 from uno_platform_dns.note import TTL, place
 from uno_platform_dns.texts import quoted, unquoted
+from uno_platform_dns.waiting import SKEW
 from uno_platform_dns.zone import Changed, RecordSet, Zone
 
 T = TypeVar("T")
 
-SKEW = 60.0
-"""Seconds by which the clocks of two machines may differ, where there is nothing else to judge by."""
-
 TURNS = 40
 """So often it is decided anew after others came first."""
+
+LONGEST = 63
+"""Characters of a label (RFC 1035, 2.3.4)."""
 
 PATIENCE = 20.0
 """Seconds for a zone that gives no answer; what the record says tells then whether a write took effect."""
@@ -127,8 +129,14 @@ class TxtLock(Lock):
     # What stands there
 
     def _place(self, key: str) -> str:
-        """`shop-prod._uno.shop.example.com`: a label takes letters, digits and hyphens, 63 at most."""
-        return f"{re.sub('[^a-z0-9-]+', '-', key.lower()).strip('-')[:63]}.{place(self.name)}"
+        """`shop-prod._uno.shop.example.com`: a label takes letters, digits and hyphens, 63 at most.
+
+        A key that is none gets a part that tells it from all others.
+        """
+        label = re.sub("[^a-z0-9-]+", "-", key).strip("-")[:LONGEST]
+        if label != key:
+            label = f"{label[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}".lstrip("-")
+        return f"{label}.{place(self.name)}"
 
     def _where(self, key: str) -> str:
         return f"{self._place(key)}, {self.zone.where}"
@@ -138,9 +146,10 @@ class TxtLock(Lock):
 
     def _turn(self, found: RecordSet) -> Turn:
         try:
-            value: Any = unquoted(found.values[0])
+            (text,) = found.values
+            value: Any = unquoted(text)
             return from_json(value, Turn)
-        except (ValueError, KeyError, TypeError, UnoError) as problem:
+        except (ValueError, LookupError, TypeError, AttributeError, ExceptionGroup, UnoError) as problem:
             raise StateError(
                 "the lock of this application cannot be read", found=str(found), where=found.name,
                 expected="a TXT record that uno wrote", remedy="if no uno runs, take the record out",

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import evolve
 
 from uno_core import Member, Slot
-from uno_platform_dns.asking import value_of
 from uno_platform_dns.note import Note
+from uno_platform_dns.options import value_of
 from uno_platform_dns.router import DnsRouter, Held
 
 
@@ -20,19 +20,26 @@ class NotedMembers:
         self.addresses = router.traffic.addresses
 
     def of(self, slot: Slot) -> Mapping[str, Member]:
-        """DNS says nothing of health: what they say of themselves is all there is."""
-        return {target: Member() for target in self._of(self.router.recent(), slot)}
+        """DNS says nothing of health: what they say of themselves is all there is.
+
+        Whoever the name has led to drains until the last answer with it has run out.
+        """
+        held = self.router.recent()
+        found = {target: Member() for target in self._of(held, slot)}
+        leaving = [one for one in self.addresses[slot.value] if one in held.note.leaving]
+        if leaving and not self.router.settled(held):
+            found |= {one: Member(reason="clients may still be led to it", leaving=True) for one in leaving}
+        return found
 
     def _of(self, held: Held, slot: Slot) -> Sequence[str]:
         if held.note.members is not None:
             return held.note.members.get(slot.value, ())
         if not held.split.get(slot):
             return ()
-        named = {value for one in held.sets for value in one.values}
-        return [one for one in self.addresses[slot.value] if value_of(one) in named]
+        return [one for one in self.addresses[slot.value] if value_of(one) in held.named]
 
     def join(self, slot: Slot, targets: Sequence[str]) -> None:
-        self._change(slot, lambda now: [*now, *(one for one in targets if one not in now)])
+        self._change(slot, lambda now: [*now, *(one for one in targets if one not in now)], targets)
 
     def leave(self, slot: Slot, targets: Sequence[str]) -> None:
         """Those that the name leads to are exchanged for others of the slot first, so that no share changes.
@@ -40,17 +47,22 @@ class NotedMembers:
         Raises PlatformError where there are no others.
         """
         held = self.router.read()
-        named = {value for one in held.sets for value in one.values}
-        if held.split.get(slot) and (wanted := [one for one in targets if value_of(one) in named]):
-            staying = [one for one in self._of(held, slot) if one not in targets]
+        if held.split.get(slot) and (wanted := [one for one in targets if value_of(one) in held.named]):
+            out = {*targets, *held.note.leaving}
+            staying = [one for one in self._of(held, slot) if one not in out]
             self.router.exchange(wanted, staying)
         self._change(slot, lambda now: [one for one in now if one not in targets])
 
-    def _change(self, slot: Slot, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    def _change(
+        self, slot: Slot, change: Callable[[Sequence[str]], Sequence[str]], back: Sequence[str] = ()
+    ) -> None:
+        """Write who takes part. back: those that do not leave any more."""
+
         def changed(note: Note) -> Note:
             before = self.router.recent()
             now = {each.value: list(self._of(before, each)) for each in Slot}
-            return evolve(note, members={**now, slot.value: list(change(now[slot.value]))})
+            leaving = [one for one in note.leaving if one not in back]
+            return evolve(note, members={**now, slot.value: list(change(now[slot.value]))}, leaving=leaving)
 
         self.router.note(changed)
 

@@ -29,7 +29,7 @@ class Note:
 
     at: when the shares changed last; None where uno has not written any. lasts: seconds for which caches may
     hold what was answered before. before: the shares until then. members: of each slot, the given addresses
-    that take part; None where nobody has said.
+    that take part; None where nobody has said. leaving: those that the name led to until the last change.
     """
 
     turn: int = 0
@@ -38,9 +38,12 @@ class Note:
     before: Split = field(factory=dict)
     mark: Json = None
     members: Mapping[str, Sequence[str]] | None = None
+    leaving: Sequence[str] = ()
 
     def changed(self, at: datetime, lasts: float, before: Split) -> Note:
         """As it is once other shares were written."""
+        # Rounded as it is written, so that whoever wrote it knows it again.
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
         return evolve(self, at=at, lasts=lasts, before=before)
 
     def record(self, name: str) -> RecordSet:
@@ -48,13 +51,15 @@ class Note:
         value: dict[str, Any] = {"uno": 1, "turn": self.turn}
         if self.at is not None:
             value |= {
-                "at": self.at.astimezone(UTC).isoformat(timespec="seconds"), "lasts": self.lasts,
+                "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"), "lasts": self.lasts,
                 "before": {slot.value: percent for slot, percent in self.before.items()},
             }  # fmt: skip
         if self.mark is not None:
             value["mark"] = self.mark
         if self.members is not None:
             value["members"] = {slot: list(found) for slot, found in self.members.items()}
+        if self.leaving:
+            value["leaving"] = list(self.leaving)
         try:
             text = quoted(value)
         except ValueError as problem:
@@ -71,14 +76,15 @@ class Note:
         if found is None:
             return cls()
         try:
-            value: Any = unquoted(found.values[0])
+            (text,) = found.values
+            value: Any = unquoted(text)
             at = datetime.fromisoformat(value["at"]) if "at" in value else None
             before = {Slot(slot): float(share) for slot, share in value.get("before", {}).items()}
             return cls(
                 turn=int(value["turn"]), at=at, lasts=float(value.get("lasts", 0)), before=before,
-                mark=value.get("mark"), members=value.get("members"),
+                mark=value.get("mark"), members=value.get("members"), leaving=value.get("leaving", ()),
             )  # fmt: skip
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        except (ValueError, LookupError, TypeError, AttributeError) as problem:
             raise PlatformError(
                 "what uno noted in the zone cannot be read", found=str(found), where=place(name),
                 expected="one TXT record that uno wrote",

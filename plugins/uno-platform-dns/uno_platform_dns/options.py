@@ -15,6 +15,9 @@ ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
 
 TYPES = ("A", "AAAA", "CNAME")
 
+LONGEST = 180
+"""Characters of the name: below it stand the note and the locks, and a name has 253 in all (RFC 1035)."""
+
 
 @frozen(kw_only=True)
 class Rfc2136Options:
@@ -30,6 +33,9 @@ class Rfc2136Options:
         default=(),
         help="the servers that copy the zone, as ADDRESS or ADDRESS:PORT: their serials are waited for",
     )
+
+    def __attrs_post_init__(self) -> None:
+        _check_servers(self.secondaries, "secondaries")
 
 
 @frozen(kw_only=True)
@@ -104,13 +110,16 @@ class DnsTraffic:
         if self.addresses:
             of_both({slot: " ".join(found) for slot, found in self.addresses.items()}, "addresses")
             self._check_addresses([one for found in self.addresses.values() for one in found])
+        if self.record and not _is_name(self.record):
+            raise ValueError(f"record = {self.record}: expected a name of up to {LONGEST} characters")
+        _check_servers(self.resolvers, "resolvers")
         if self.ttl != round(self.ttl):
             raise ValueError(f"ttl = {self.ttl:g}: expected whole seconds")
         if self.record and self.rfc2136 and not _within(self.record, self.rfc2136.zone):
             raise ValueError(f"record = {self.record}: expected a name in the zone {self.rfc2136.zone}")
 
     def _check_addresses(self, named: Sequence[str]) -> None:
-        if len(set(named)) != len(named) or not all(self.addresses.values()):
+        if len({value_of(one) for one in named}) != len(named) or not all(self.addresses.values()):
             raise ValueError("addresses: expected some for each slot, and none in both")
         kinds = {kind_of(one) for one in named}
         if len(kinds) > 1:
@@ -119,6 +128,8 @@ class DnsTraffic:
             )
         if kinds == {"CNAME"} and len(named) > len(Slot):
             raise ValueError("addresses: expected one host name for each slot, since a CNAME has one value")
+        if self.route53 and not self.route53.aliases and len(named) > len(Slot):
+            raise ValueError("addresses: expected one for each slot: a weighted record set has one value")
 
     @property
     def type(self) -> str:
@@ -147,6 +158,11 @@ class ResolvingOptions:
     def __attrs_post_init__(self) -> None:
         if self.url and not self.url.startswith("dns://"):
             raise ValueError(f"url = {self.url}: expected dns://NAME")
+        _check_servers(self.resolvers, "resolvers")
+        if self.expect:
+            of_both({slot: " ".join(found) for slot, found in self.expect.items()}, "expect")
+            if not all(self.expect.values()):
+                raise ValueError("expect: expected some for each slot")
 
 
 @frozen(kw_only=True)
@@ -179,6 +195,41 @@ def kind_of(value: str) -> str:
         return "CNAME"
 
 
+def value_of(named: str) -> str:
+    """An address or a name as it is compared: there are several ways to write an IPv6 address or a name."""
+    try:
+        return str(ip_address(named))
+    except ValueError:
+        return named.lower().rstrip(".") + "."
+
+
+def host_and_port(named: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`, or an address alone for the port 53.
+
+    Raises ValueError where the port is no number.
+    """
+    if named.startswith("["):
+        host, _, port = named[1:].partition("]")
+        return host, int(port.removeprefix(":") or 53)
+    host, colon, port = named.rpartition(":")
+    if not colon or ":" in host:
+        return named, 53
+    return host, int(port)
+
+
+def _check_servers(named: Sequence[str], what: str) -> None:
+    """Raises ValueError where one could not be asked: found now, and not while a switch is waited for."""
+    for one in named:
+        try:
+            host, port = host_and_port(one)
+            ip_address(host)
+            right = 0 < port < 65536
+        except ValueError:
+            right = False
+        if not right:
+            raise ValueError(f"{what}: found {one}; expected ADDRESS or ADDRESS:PORT")
+
+
 def of_both(named: Mapping[str, str], what: str) -> None:
     """Raises ValueError where it is not one for each slot, of its own."""
     wanted: Sequence[str] = [slot.value for slot in Slot]
@@ -186,6 +237,11 @@ def of_both(named: Mapping[str, str], what: str) -> None:
         raise ValueError(
             f"{what}: found {', '.join(named) or 'nothing'}; expected one of its own for blue and for green"
         )
+
+
+def _is_name(name: str) -> bool:
+    labels = name.rstrip(".").split(".")
+    return len(name) <= LONGEST and all(0 < len(one) < 64 and one.isascii() for one in labels)
 
 
 def _within(name: str, zone: str) -> bool:

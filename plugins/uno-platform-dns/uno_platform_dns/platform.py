@@ -8,13 +8,16 @@ from attrs import evolve
 
 from uno_core import (
     Capabilities,
+    Condition,
     ConfigError,
     Diagnosis,
+    Forbidden,
     GivenOptions,
     GivenWorkload,
     Platform,
     Services,
     Slot,
+    UnoError,
 )
 from uno_platform_dns.encoding import Encoding, Listed, Weighted
 from uno_platform_dns.lock import TxtLock
@@ -108,8 +111,19 @@ class DnsPlatform(Platform[DnsOptions]):
         return list(self.router.remarks())
 
     def diagnose(self) -> Iterable[Diagnosis]:
-        yield from self.zone.diagnose()
-        held = self.router.read()
+        found = list(self.zone.diagnose())
+        yield from found
+        if any(one.condition is Condition.ERROR for one in found):
+            return
+        try:
+            held = self.router.read()
+        except UnoError as problem:
+            yield Diagnosis.error(
+                "record", f"{problem.message} ({problem.found})",
+                problem.remedy or f"look at {self.options.traffic.record}",
+                forbidden=isinstance(problem, Forbidden),
+            )  # fmt: skip
+            return
         yield Diagnosis.ok("record", f"{self.options.traffic.record}: {told(held.sets)}")
 
     def close(self) -> None:

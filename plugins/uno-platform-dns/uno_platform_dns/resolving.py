@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import dns.resolver
 
 from uno_core import ConfigError, Probe, Services, Slot, Target
-from uno_platform_dns.asking import Answer, ask, value_of
-from uno_platform_dns.options import DnsOptions, ResolvingOptions, kind_of
+from uno_platform_dns.asking import Answer, ask
+from uno_platform_dns.options import DnsOptions, ResolvingOptions, kind_of, value_of
 
 
 class ResolvingCheck:
@@ -38,8 +38,11 @@ class ResolvingCheck:
 
     def check(self, target: Target, timeout: float) -> Probe:
         """One attempt: every resolver once."""
-        whose = [str(one) for one in self.options.resolvers or dns.resolver.Resolver().nameservers]
-        told, healthy = [], True
+        try:
+            whose = [str(one) for one in self.options.resolvers or dns.resolver.Resolver().nameservers]
+        except dns.resolver.NoResolverConfiguration:
+            whose = []
+        told, healthy = [] if whose else ["this machine has no resolvers"], bool(whose)
         for resolver in whose:
             answer = ask(resolver, self.name, self.type, timeout / len(whose))
             slots = self._slots(answer)
@@ -51,7 +54,7 @@ class ResolvingCheck:
     def _slots(self, answer: Answer) -> Counter[Slot | None]:
         """How many of the answers are whose; None for somebody else."""
         return Counter(
-            next((slot for slot, mine in self.expected.items() if value in mine), None)
+            next((slot for slot, mine in self.expected.items() if value_of(value) in mine), None)
             for value in answer.values
         )
 

@@ -24,8 +24,7 @@ import dns.tsigkeyring
 import dns.update
 
 from uno_core import ConfigError, Diagnosis, Forbidden, PlatformError, Services, Unanswered, UnoError
-from uno_platform_dns.asking import host_and_port
-from uno_platform_dns.options import Rfc2136Options
+from uno_platform_dns.options import Rfc2136Options, host_and_port
 from uno_platform_dns.zone import Changed, RecordSet, absolute
 
 TIMEOUT = 5.0
@@ -104,7 +103,9 @@ class Rfc2136Zone:
             for value in one.values:
                 update.present(one.name, one.type, value)
         for one in added:
-            if one.key not in keys:
+            if one.key not in keys and one.type == "CNAME":
+                update.absent(one.name)
+            elif one.key not in keys:
                 update.absent(one.name, one.type)
             for kind in _excluded(one.type):
                 if (one.name, kind, "") not in keys:
@@ -127,12 +128,14 @@ class Rfc2136Zone:
             raise Changed(
                 "something else is in the zone than was read before", where=self.where,
                 found=f"{dns.rcode.to_text(code)}, so not what was expected",
-                expected="; ".join(map(str, removed)) or f"no {'; '.join(one.name for one in added)}",
+                expected="; ".join(map(str, removed)) or _nothing(added),
                 remedy="somebody else writes these records: find out who",
             )  # fmt: skip
         self._check(code, "the update", [one.name for one in (*removed, *added)])
 
     def spread(self, change: str) -> bool | None:  # noqa: ARG002 - serials tell of every change
+        if not self.options.secondaries:
+            return None  # there may be others than are named
         newest = self._serial(self.options.server, self.options.port)
         return all(self._follows(named, newest) for named in self.options.secondaries)
 
@@ -140,8 +143,8 @@ class Rfc2136Zone:
         """Whether a copy has this serial. One that says nothing may still answer others with what it has."""
         try:
             found = self._serial(*host_and_port(named))
-        except Unanswered as problem:
-            self.services.logger.info("a secondary does not answer", server=named, problem=problem.found)
+        except UnoError as problem:
+            self.services.logger.info("a secondary tells no serial", server=named, problem=problem.found)
             return False
         if found < newest:
             told = {"serial": found.value, "primary": newest.value}
@@ -243,6 +246,17 @@ class Rfc2136Zone:
             ) from problem  # fmt: skip
 
 
+def _nothing(added: Sequence[RecordSet]) -> str:
+    """What was expected of those that are put in, in words."""
+    return "; ".join(
+        f"nothing at {one.name}, where a CNAME stands alone" if one.type == "CNAME" else f"no {one.name}"
+        for one in added
+    )
+
+
 def _excluded(kind: str) -> Sequence[str]:
-    """What must not be beside it: a server drops such an update without a word (RFC 2136, 3.4.2.2)."""
-    return {"CNAME": ("A", "AAAA"), "A": ("CNAME",), "AAAA": ("CNAME",)}.get(kind, ())
+    """What must not be beside it: a server drops such an update without a word (RFC 2136, 3.4.2.2).
+
+    Beside a CNAME there can be nothing, but where one is there already nothing is.
+    """
+    return {"A": ("CNAME",), "AAAA": ("CNAME",)}.get(kind, ())

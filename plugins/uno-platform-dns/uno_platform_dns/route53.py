@@ -42,7 +42,7 @@ class Route53Zone:
     def where(self) -> str:
         return f"hosted zone {self.options.zone}, Route 53"
 
-    def read(self, name: str, types: Sequence[str]) -> Sequence[RecordSet]:  # noqa: ARG002 - they come together
+    def read(self, name: str, types: Sequence[str]) -> Sequence[RecordSet]:
         name = absolute(name)
         found: list[RecordSet] = []
         start: dict[str, str] = {"StartRecordName": name}
@@ -52,7 +52,7 @@ class Route53Zone:
             )
             rows = answer["ResourceRecordSets"]
             mine = [row for row in rows if _plain(row["Name"]) == name]
-            found += map(record_of, mine)
+            found += [record_of(row) for row in mine if row["Type"] in types]
             # They come in order: whatever follows another name is not of this one.
             if len(mine) < len(rows) or not answer.get("IsTruncated"):
                 return found
@@ -146,5 +146,13 @@ def _by_what_is_there(told: str) -> bool:
     """Whether a batch was refused for what is in the zone, and not for what stands in the batch."""
     return any(
         words in told
-        for words in ("already exists", "not found", "do not match", "conflicts with other records")
+        for words in (
+            "already exists",
+            "exists with the same name",
+            "exist with the same name",
+            "but it was not found",
+            "do not match",
+            "conflicts with other records",
+            "must contain the same TTL",
+        )
     )

@@ -15,7 +15,6 @@ from attrs import asdict, evolve, frozen
 
 from uno_core import (
     Capabilities,
-    ConfigError,
     Drift,
     Json,
     PlatformError,
@@ -24,12 +23,14 @@ from uno_core import (
     Slot,
     Split,
     Unanswered,
+    same_split,
 )
-from uno_platform_dns.asking import ask, value_of
+from uno_platform_dns.asking import ask
 from uno_platform_dns.encoding import NEW_TTL, Encoding, routing
 from uno_platform_dns.note import Note, place
-from uno_platform_dns.options import TYPES, DnsTraffic
+from uno_platform_dns.options import TYPES, DnsTraffic, value_of
 from uno_platform_dns.plugin import CAPABILITIES
+from uno_platform_dns.waiting import Waiting
 from uno_platform_dns.zone import Changed, RecordSet, Zone
 
 TURNS = 5
@@ -54,15 +55,20 @@ class Held:
     split: Split
     note: Note
 
+    @property
+    def named(self) -> set[str]:
+        """What the name leads to, as the configuration would have it compared."""
+        return {value_of(value) for one in self.sets for value in one.values}
+
 
 class DnsRouter:
     """Leads a name to blue and green by the shares that are asked for."""
 
     def __init__(self, zone: Zone, encoding: Encoding, traffic: DnsTraffic, services: Services) -> None:
         self.zone, self.encoding, self.traffic, self.services = zone, encoding, traffic, services
-        self._change: str | None = None
-        self._spread_at: float | None = None
+        self.waiting = Waiting(zone, services.clock, lambda: self.propagation)
         self._seen: tuple[Held, float] | None = None
+        self._told: dict[Json, str] = {}
 
     # Reading
 
@@ -74,8 +80,7 @@ class DnsRouter:
     @property
     def capabilities(self) -> Capabilities:
         """With the times that the record as it is now asks for."""
-        ttl = self._ttl(self.read().sets)
-        bound = self.propagation + ttl + self.traffic.overstay + SOON
+        bound = self.propagation + self._lasts(self.read()) + self.traffic.overstay + SOON
         return evolve(
             CAPABILITIES, granularity=self.encoding.granularity, parts=self.encoding.parts, bound=bound
         )
@@ -107,35 +112,26 @@ class DnsRouter:
             "sets": [asdict(one) for one in held.sets],
             "split": {slot.value: percent for slot, percent in held.split.items()},
         }
-        return RouterState(
-            split=held.split, token=_fingerprint(held.sets), captured=captured, mark=held.note.mark
-        )
+        token = _fingerprint(held.sets)
+        self._told[token] = told(held.sets)
+        return RouterState(split=held.split, token=token, captured=captured, mark=held.note.mark)
 
     def in_force(self) -> Split:
         """What clients follow: what was there before, until the last answer of before has run out."""
         held = self.recent()
-        return held.split if self._in_force(held) else held.note.before
+        return held.split if self.settled(held) else held.note.before
 
-    def _in_force(self, held: Held) -> bool:
-        note, clock = held.note, self.services.clock
+    def settled(self, held: Held) -> bool:
+        """Whether nobody is answered any more by what was there before the last change."""
+        note = held.note
         if note.at is None:
             return True  # nobody has changed it by uno
-        patience = note.lasts + self.traffic.overstay
-        since = (clock.now() - note.at).total_seconds()
-        if since < 0:
-            since = 0.0  # the clock of another machine is ahead of this one
-        if self._spread_at is None:
-            if self._change is None and since >= self.propagation + patience:
-                return True  # by another process, and long ago
-            spread = self.zone.spread(self._change or "")
-            if spread is False or (spread is None and since < self.propagation):
-                return False
-            self._spread_at = clock.monotonic()
-            if self._change is None:
-                # Whoever wrote it is gone. It was everywhere at the latest when it was seen to be, or after
-                # the time that it may take.
-                self._spread_at -= max(0.0, since - self.propagation)
-        return clock.monotonic() - self._spread_at >= patience and not self._left_behind(held)
+        waited = self.waiting.waited(note.at)
+        return (
+            waited is not None
+            and waited >= note.lasts + self.traffic.overstay
+            and not self._left_behind(held)
+        )
 
     def _left_behind(self, held: Held) -> str:
         """Who of the resolvers that were named still answers with a slot that has no share any more."""
@@ -145,7 +141,7 @@ class DnsRouter:
         gone = {value_of(one) for slot in idle for one in self.traffic.addresses[slot.value]}
         for resolver in self.traffic.resolvers if gone else ():
             answer = ask(resolver, self.traffic.record, self.traffic.type, PATIENCE)
-            if old := sorted(gone & set(answer.values)):
+            if old := sorted(gone & set(map(value_of, answer.values))):
                 told = f"{resolver} still answers {', '.join(old)}, for {answer.ttl:g} s more"
                 self.services.logger.info("a resolver does not follow yet", told=told)
                 return told
@@ -157,7 +153,7 @@ class DnsRouter:
         for turn in range(TURNS):
             held = self.read()
             if expect is not None and _fingerprint(held.sets) != expect:
-                raise self._drift(held, "the records as they were read before")
+                raise self._drift(held, self._told.get(expect, "the records as they were read before"))
             try:
                 return self._put(held, self.encoding.sets(held.sets, split))
             except Changed as problem:
@@ -166,29 +162,28 @@ class DnsRouter:
                     raise self._drift(self.read(), problem.expected) from problem
         raise AssertionError("unreachable")
 
-    def _put(self, held: Held, sets: Sequence[RecordSet]) -> None:
+    def _put(self, held: Held, sets: Sequence[RecordSet], leaving: Sequence[str] | None = None) -> None:
         """Replace what was read; even by the same, so that an unanswered write from before cannot fit."""
-        note = held.note
-        same = sorted(map(str, held.sets)) == sorted(map(str, sets))
-        if same:
-            self._swap(held, note, [], [])
+        note = held.note if leaving is None else evolve(held.note, leaving=leaving)
+        if sorted(held.sets, key=_key) == sorted(sets, key=_key):
+            self._swap(held, note, held.sets, sets)
             return
-        note = note.changed(self.services.clock.now(), self._lasts(held), held.split)
+        before = held.split
+        if same_split(before, self.encoding.split(sets)) and not self.settled(held):
+            before = note.before  # the shares stay: what clients still hold is older than they are
+        note = note.changed(self.services.clock.now(), self._lasts(held), before)
         try:
-            changed = self._swap(held, note, held.sets, sets)
+            change = self._swap(held, note, held.sets, sets)
         except Unanswered:
-            # It may have taken effect: what the note says tells when.
-            self._change, self._spread_at = "", None
+            self.waiting.wrote(note.at, "")
             raise
-        self._change, self._spread_at = changed, None
+        self.waiting.wrote(note.at, change)
 
     def _lasts(self, held: Held) -> float:
         """How long caches may still hold what was answered until now."""
-        lasts = self._ttl(held.sets)
-        note = held.note
+        lasts, note = self._ttl(held.sets), held.note
         if note.at is not None:
-            left = note.lasts - (self.services.clock.now() - note.at).total_seconds()
-            lasts = max(lasts, left)
+            lasts = max(lasts, note.lasts - self.waiting.surely(note.at))
         return lasts
 
     def _swap(self, held: Held, note: Note, removed: Sequence[RecordSet], added: Sequence[RecordSet]) -> str:
@@ -214,9 +209,17 @@ class DnsRouter:
 
         Raises PlatformError where there are not as many others.
         """
-        held = self.read()
+        for turn in range(TURNS):
+            try:
+                return self._exchanged(self.read(), gone, others)
+            except Changed:
+                if turn == TURNS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _exchanged(self, held: Held, gone: Sequence[str], others: Sequence[str]) -> None:
         out = {value_of(one) for one in gone}
-        named = {value for one in held.sets for value in one.values}
+        named = held.named
         fresh = [value for value in map(value_of, others) if value not in named]
         whole = any(percent > 99.9 for percent in held.split.values())
         if len(fresh) < len(out) and not (whole and len(named) > len(out)):
@@ -225,11 +228,12 @@ class DnsRouter:
                 found=told(held.sets), expected=f"{len(out)} others of the slot that run",
                 where=self.traffic.record, remedy="move the traffic away first",
             )  # fmt: skip
-        sets = [
-            evolve(one, values=[*(set(one.values) - out), *fresh[: len(out & set(one.values))]])
-            for one in held.sets
-        ]
-        self._put(held, sets)
+        sets = []
+        for one in held.sets:
+            staying = [value for value in one.values if value_of(value) not in out]
+            sets.append(evolve(one, values=[*staying, *fresh[: len(one.values) - len(staying)]]))
+        leaving = [] if self.settled(held) else held.note.leaving
+        self._put(held, sets, [*leaving, *(one for one in gone if one not in leaving)])
 
     def mark(self, value: Json) -> None:
         self.note(lambda note: evolve(note, mark=value))
@@ -260,14 +264,7 @@ class DnsRouter:
         """Whether what is there is what uno makes of what was captured, and nothing of anybody else's."""
         if not held.sets or list(before) == list(held.sets):
             return True
-        try:
-            made = self.encoding.sets(before, held.split)
-        except (PlatformError, ConfigError):
-            return False
-        loose = self.encoding.parts == 0  # which addresses of a slot are named is uno's own choice
-        ours = [evolve(one, values=()) if loose else one for one in made]
-        theirs = [evolve(one, values=()) if loose else one for one in held.sets]
-        return sorted(map(str, ours)) == sorted(map(str, theirs))
+        return self.encoding.untouched(before, held.sets)
 
     def _drift(self, held: Held, expected: str) -> Drift:
         return Drift(
@@ -281,7 +278,7 @@ class DnsRouter:
     def remarks(self) -> Iterator[str]:
         """What a plan tells of it."""
         held = self.read()
-        ttl = self._ttl(held.sets)
+        ttl = self._lasts(held)
         now = max((float(one.ttl) for one in held.sets if one.ttl is not None), default=0.0)
         spread = (
             f"every server of the zone has it (up to {self.propagation:g} s) and " if self.propagation else ""
@@ -318,6 +315,10 @@ class DnsRouter:
 def told(sets: Sequence[RecordSet]) -> str:
     """For a person."""
     return "; ".join(map(str, sets)) or "no record"
+
+
+def _key(one: RecordSet) -> tuple[str, str, str]:
+    return one.key
 
 
 def _fingerprint(sets: Sequence[RecordSet]) -> str:
