@@ -29,7 +29,7 @@ ADDRESSES = {"blue": "192.0.2.10", "green": "198.51.100.10"}
 class Entering(Dialled):
     """Clients for whom each address is the entrance of one place: its host at the cluster's own entrance."""
 
-    hosts: dict[str, str] = field(factory=dict)
+    hosts: dict[str, str] = field(kw_only=True)
 
     def _asked(self, address: str) -> Answer:
         at = time.monotonic()
@@ -83,7 +83,7 @@ def test_from_one_place_to_the_other_and_back_nothing_is_lost(there, west, tmp_p
     hosts = {ADDRESSES["blue"]: there.host("my-app"), ADDRESSES["green"]: west.host("my-app")}
     server = (bind.address, bind.port)
     try:
-        with Entering(server, NAME, there.cluster.port, hosts=hosts) as load:
+        with Entering(there.cluster.port, 40.0, server=server, name=NAME, hosts=hosts) as load:
             app.uno("deploy", "--strategy", "blue-green", "--image-tag", "v2.0.0")
             assert asked(server, NAME) == [ADDRESSES["green"]]
             west.serves(west.host("my-app"), "v2.0.0")

@@ -4,49 +4,27 @@ from __future__ import annotations
 
 import http.client
 import random
-import threading
 import time
 from collections import Counter
-from typing import Self
 
 import dns.exception
 import dns.message
 import dns.query
 from attrs import define, field
-from steady import Answer
+from steady import Answer, Steady
 
 
 @define
-class Dialled:
-    """So many clients, each with a cache of its own that follows the TTL, ask so often in all.
+class Dialled(Steady):
+    """Each thread is a client with a cache of its own that follows the TTL; it asks whom it was told of.
 
-    first: the first address of each answer of the name server.
+    server: the name server. first: the first address of each of its answers.
     """
 
-    server: tuple[str, int]
-    name: str
-    port: int
-    rate: float = 50.0
-    clients: int = 20
-    answers: list[Answer] = field(factory=list)
-    first: list[tuple[float, str]] = field(factory=list)
-    _leave: threading.Event = field(init=False, factory=threading.Event)
-    _workers: list[threading.Thread] = field(init=False, factory=list)
-
-    def __enter__(self) -> Self:
-        self._workers = [threading.Thread(target=self._work, args=(n,)) for n in range(self.clients)]
-        for worker in self._workers:
-            worker.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._leave.set()
-        for worker in self._workers:
-            worker.join()
-
-    def of(self, version: str) -> list[Answer]:
-        """The answers of one version, in order."""
-        return sorted((a for a in self.answers if a.version == version), key=lambda a: a.at)
+    threads: int = 20
+    server: tuple[str, int] = field(kw_only=True)
+    name: str = field(kw_only=True)
+    first: list[tuple[float, str]] = field(init=False, factory=list)
 
     def lost(self) -> Counter[int]:
         """How many requests were answered otherwise than they should have been, by what came instead."""
@@ -55,7 +33,7 @@ class Dialled:
     def _work(self, number: int) -> None:
         chance = random.Random(number)
         address, until = "", 0.0
-        while not self._leave.wait(chance.expovariate(self.rate / self.clients)):
+        while not self._leave.wait(chance.expovariate(self.rate / self.threads)):
             if time.monotonic() >= until:
                 address, until = self._resolved(address)
             if address:

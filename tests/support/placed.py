@@ -100,7 +100,7 @@ class Placed:
 
     def load(self, rate: float = 40.0) -> Dialled:
         """Requests of clients that ask the name server."""
-        return Dialled(self.server, self.name, self.port, rate)
+        return Dialled(self.port, rate, server=self.server, name=self.name)
 
     def answered(self) -> set[str]:
         """The slots that the name leads to, by one answer."""
