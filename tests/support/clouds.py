@@ -17,4 +17,5 @@ else:
         pytest.skip("the double of AWS is not here")
 
     aws = pytest.fixture(_skip, name="aws")
+    zone = pytest.fixture(_skip, name="zone")
     account = pytest.fixture(_skip, name="account", scope="session")
