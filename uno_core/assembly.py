@@ -29,7 +29,7 @@ from uno_core.contracts.platform import Capabilities, Platform, PlatformInfo
 from uno_core.contracts.services import Logger, Services
 from uno_core.contracts.state import StateStore, StateStoreInfo
 from uno_core.effects.commands import System
-from uno_core.effects.places import Places, Vouched, composed, of_places
+from uno_core.effects.places import CheckInPlaces, Places, Vouched, composed, of_places
 from uno_core.effects.unrouted import Unrouted, without_traffic
 from uno_core.effects.world import Policy, World, only_unos
 from uno_core.errors import ConfigError, Unsupported
@@ -181,14 +181,14 @@ class Assembly:
             clock=self.clock,
             state_dir=self.state_dir,
             secrets=SystemSecrets(),
-            platform_options=self.platform_options,
+            platform_options=self._places.get(Slot.BLUE, self.platform_options),
             routed=self.config.routed,
         )
 
     @cached_property
     def platform(self) -> Platform[Any]:
         """The configured one; of two places the blue one's, which is asked for all that is not a slot's."""
-        return self._built(self._places.get(Slot.BLUE, self.platform_options))
+        return self._built(self.services.platform_options)
 
     def _built(self, options: Any) -> Platform[Any]:
         services = evolve(self.services, platform_options=options)
@@ -270,9 +270,16 @@ class Assembly:
                 assert section is not None  # noqa: S101 - one of the two is there
                 info = self.registry.find(HealthCheckInfo, section.name, where=section.where)
                 options = sections.choice_options(section, info, self.registry)
-            self._parts[key] = self.registry.build(info, options, self.services)
+            self._parts[key] = self._check_made(info, options)
         made: HealthCheck = self._parts[key]
         return made
+
+    def _check_made(self, info: HealthCheckInfo, options: Any) -> HealthCheck:
+        around = {slot: evolve(self.services, platform_options=one) for slot, one in self._places.items()}
+        if not around:
+            made: HealthCheck = self.registry.build(info, options, self.services)
+            return made
+        return CheckInPlaces({slot: self.registry.build(info, options, one) for slot, one in around.items()})
 
     def _by_scheme(self, url: str) -> HealthCheckInfo:
         scheme = url.partition("://")[0].lower()

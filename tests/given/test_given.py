@@ -149,6 +149,14 @@ def test_of_more_than_are_wanted_those_that_are_fit_stay(make, rack):
     assert rack.writes[-1] == ("leave", BLUE, ["blue-1"])
 
 
+def test_of_more_than_are_wanted_one_that_says_nothing_goes_first(make, rack):
+    platform = make()
+    bring(platform, ONE, 3)
+    rack.silent.add("blue-2")
+    platform.workload.converge(BLUE, {ONE: 2})
+    assert rack.writes[-1] == ("leave", BLUE, ["blue-2"])
+
+
 def test_emptying_needs_no_answer_and_no_step(make, rack):
     platform = make()
     bring(platform, ONE, 2)

@@ -5,8 +5,20 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from uno_core import Capabilities, ConfigError, Platform, PlatformError, Release, Slot, Unsupported, whole
-from uno_core.effects.places import Places, Vouched, composed, of_places
+from uno_core import (
+    Capabilities,
+    ConfigError,
+    Platform,
+    PlatformError,
+    Probe,
+    Release,
+    Slot,
+    Target,
+    Unanswered,
+    Unsupported,
+    whole,
+)
+from uno_core.effects.places import CheckInPlaces, Places, Vouched, composed, of_places
 from uno_core.simulation.clock import VirtualClock
 from uno_core.simulation.platform import Rules, SimulatedPlatform
 from uno_core.testing import WorkloadContract
@@ -198,3 +210,42 @@ def test_a_write_of_two_is_conditional_only_where_both_are():
     assert composed(late, Capabilities(write_horizon=45)).write_horizon == 45
     split = composed(Capabilities(mixed=True, least_ready=7, bound=1), Capabilities(granularity=10, bound=90))
     assert (split.mixed, split.least_ready, split.granularity, split.bound) == (True, 7, 10, 90)
+
+
+def test_a_place_that_cannot_be_read_hides_nothing_of_the_other_one(both, places, clock):
+    for slot in Slot:
+        deployed(both, clock, slot, "v1")
+    both.observe()
+
+    def dead():
+        raise Unanswered("the apiserver does not answer")
+
+    places[GREEN].workload.observe = dead
+    for one in (both, Places(places)):
+        seen = one.observe().slots
+        assert seen[BLUE].ready() == 2
+        assert seen[GREEN].wanted, "never as if nothing were there"
+        assert not seen[GREEN].ready()
+        assert "the place of green cannot be read" in seen[GREEN].unready()
+    places[BLUE].workload.observe = dead
+    with pytest.raises(Unanswered):
+        both.observe()
+
+
+class Counting:
+    """A health check that tells what it was asked about."""
+
+    per_instance = True
+
+    def __init__(self, name):
+        self.name = name
+
+    def check(self, target, timeout):
+        return Probe(target=str(target), healthy=True, answer=f"{self.name} {target.release!r}")
+
+
+def test_a_check_is_made_where_the_slot_runs():
+    checks = CheckInPlaces({BLUE: Counting("east"), GREEN: Counting("west")})
+    assert checks.per_instance
+    target = Target(application="shop", slot=GREEN, release=Release("v1", "v1"))
+    assert checks.check(target, 1.0).answer == f"west {Release('v1')!r}"

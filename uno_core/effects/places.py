@@ -11,10 +11,14 @@ from typing import Any
 
 from attrs import define, evolve, field
 
+from uno_core.contracts.health import HealthCheck, Target
 from uno_core.contracts.platform import Capabilities, Platform, Router, Workload, WorkloadState
 from uno_core.effects.world import CONDITIONAL
-from uno_core.errors import ConfigError, PlatformError, Unsupported
-from uno_core.model import Counts, Json, Release, Slot, SlotState, same_split, whole
+from uno_core.errors import ConfigError, PlatformError, UnoError, Unsupported
+from uno_core.model import Counts, Instance, Json, Probe, Release, Slot, SlotState, same_split, whole
+
+UNKNOWN = Release("unknown", "unknown")
+"""What runs in a place that nobody could read yet."""
 
 
 @define
@@ -53,15 +57,41 @@ class Places:
         self._lead(slot, inner)
 
     def observe(self) -> WorkloadState:
-        """Each slot as its own place has it."""
-        slots, captured, sizes = {}, {}, []
+        """Each slot as its own place has it.
+
+        A place that cannot be read, while the other can, has nothing ready: so it can be left. Raises what
+        was raised where neither can be read.
+        """
+        slots: dict[Slot, SlotState] = {}
+        captured: dict[str, Json] = {}
+        sizes: list[int] = []
+        problems: list[UnoError] = []
         for slot in Slot:
-            state = self._workload(slot).observe()
-            self._seen[slot] = state.slots.get(self._inner(slot), SlotState())
-            slots[slot] = self._told(slot, self._seen[slot])
+            try:
+                state = self._workload(slot).observe()
+                self._seen[slot] = state.slots.get(self._inner(slot), SlotState())
+                slots[slot] = self._told(slot, self._seen[slot])
+            except Unsupported:
+                raise
+            except UnoError as problem:
+                problems.append(problem)
+                slots[slot] = self._unread(slot, problem)
+                continue
             captured[slot.value] = state.captured
             sizes.append(state.size)
+        if not sizes:
+            raise problems[0]
         return WorkloadState(slots=slots, size=max(sizes), captured=captured)
+
+    def _unread(self, slot: Slot, problem: UnoError) -> SlotState:
+        """What was seen there last, none of it ready; never as if nothing were there."""
+        reason = f"the place of {slot} cannot be read: {problem.message}"
+        last = self._seen.get(slot, SlotState())
+        wanted = {_known_as(release): n for release, n in last.wanted.items()} or {UNKNOWN: 1}
+        instances = [
+            evolve(one, release=_known_as(one.release), ready=False, reason=reason) for one in last.instances
+        ] or [Instance(id=f"{slot}", release=UNKNOWN, ready=False, reason=reason)]
+        return SlotState(wanted=wanted, instances=tuple(instances))
 
     def restore(self, captured: Json, slot: Slot) -> None:
         """Ask the place of the slot for what it had."""
@@ -189,3 +219,20 @@ def composed(workload: Capabilities, router: Capabilities) -> Capabilities:
         cas=both,
         write_horizon=horizon,
     )
+
+
+@define
+class CheckInPlaces:
+    """One health check for the platform of each slot, where they are two, each for its own slot."""
+
+    checks: Mapping[Slot, HealthCheck]
+
+    @property
+    def per_instance(self) -> bool:
+        """As the check itself has it: they are made of the same options."""
+        return self.checks[Slot.BLUE].per_instance
+
+    def check(self, target: Target, timeout: float) -> Probe:
+        """One attempt, in the place of the slot; there the release is known by its version."""
+        here = evolve(target, release=Release(target.release.version))
+        return self.checks[target.slot].check(here, timeout)

@@ -198,7 +198,10 @@ class Restoration:
             self._ask(snapshot, live, counts)
 
     def _ask(self, snapshot: Snapshot, slot: Slot, counts: Counts) -> None:
-        if cleaned(snapshot.slot(slot).wanted) != cleaned(counts):
+        state = snapshot.slot(slot)
+        # Whoever has given up is not tried again by itself, and nobody else would ask.
+        stuck = any(one.given_up and counts.get(one.release) for one in state.instances)
+        if cleaned(state.wanted) != cleaned(counts) or stuck:
             self.world.ask(slot, counts)
         elif not snapshot.slot(slot).holds(cleaned(counts)):
             self.world.step(slot, counts)

@@ -18,7 +18,7 @@ from uno_core.contracts.platform import Capabilities, Companions, Platform, Rout
 from uno_core.contracts.services import Logger
 from uno_core.effects.commands import Commands, Nowhere
 from uno_core.effects.ledger import Ledger
-from uno_core.errors import PluginError, Throttled, Unanswered, UnoError
+from uno_core.errors import LockLost, PluginError, Throttled, Unanswered, UnoError
 from uno_core.model import (
     EMPTY,
     Application,
@@ -306,11 +306,23 @@ class World:
 
     # Reading
 
-    def prepare(self) -> None:
-        """Make every platform ready for writing."""
+    def prepare(self, *, going_back: bool = False) -> None:
+        """Make every platform ready for writing.
+
+        Going back, of several platforms one that cannot be made ready is a warning: it may be the place that
+        has to be left.
+        """
         for platform in self.platforms:
-            with only_unos(platform, "prepare"):
-                platform.prepare()
+            self.fence()
+            try:
+                with only_unos(platform, "prepare"):
+                    platform.prepare()
+            except LockLost:
+                raise
+            except UnoError as problem:
+                if not going_back or len(self.platforms) == 1:
+                    raise
+                self.logger.warning("one of the platforms could not be made ready", problem=str(problem))
 
     def observe(self) -> Snapshot:
         """Both halves at this moment."""

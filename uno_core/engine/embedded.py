@@ -62,15 +62,17 @@ class Embedded:
         """
         with self._tenure(order.application) as tenure:
             before = self._settle_what_crashed(order.application, tenure)
-            self.world.prepare()
+            self._fenced(tenure).prepare()
             initial = self._unmarked(self.world.observe())
-            if before is not None:
-                self._retire_what_is_due(before, initial, tenure)
             found = initial.split
             if order.stable is None:
                 check_settled(initial)
             else:
                 check_capacity(initial, whole(order.stable))
+            # Not before it is known that this one may begin: what stands there may be somebody else's.
+            if before is not None:
+                self._retire_what_is_due(before, initial, tenure)
+            if order.stable is not None:
                 initial = evolve(initial, split=whole(order.stable))
             initial = evolve(initial, mark=None)
             if already and already(initial):
@@ -115,10 +117,20 @@ class Embedded:
         return self.store.create(record, lease=tenure.lease)
 
     def _unmarked(self, initial: Snapshot) -> Snapshot:
-        """Without the mark of a deployment that has ended, whose last word did not get through."""
+        """Without the mark of a deployment that has ended, whose last word did not get through.
+
+        Another store may have one of the same id: when it began tells them apart.
+        """
         mark = initial.mark
         record = self.store.get(str(mark.get("deployment"))) if isinstance(mark, Mapping) else None
-        return evolve(initial, mark=None) if record is not None and record.status in SETTLED else initial
+        if record is None or not isinstance(mark, Mapping) or record.status not in SETTLED:
+            return initial
+        ours = mark.get("since") == record.created.isoformat()
+        return evolve(initial, mark=None) if ours else initial
+
+    def _fenced(self, tenure: Tenure) -> World:
+        """The world, in which nothing is written once the lock is lost."""
+        return evolve(self.world, fence=tenure.confirm)
 
     # Going on
 
@@ -132,7 +144,7 @@ class Embedded:
         """
         with self._tenure(order.application, begins=False) as tenure:
             record = self._again(id)
-            self.world.prepare()
+            self._fenced(tenure).prepare()
             initial = from_json(record.params["initial"], Snapshot)
             stable = record.params.get("stable")
             order = evolve(order, stable=Slot(str(stable)) if stable else None)
@@ -180,7 +192,7 @@ class Embedded:
             if record is None:
                 raise ConfigError(f"there is no deployment {id}", remedy="uno history lists them")
             self._refuse_overtaken(record)
-            self.world.prepare()
+            self._fenced(tenure).prepare(going_back=True)
             initial = from_json(record.params["initial"], Snapshot)
             if initial.live is None and record.status is Status.SUCCESSFUL:
                 raise ConfigError(
@@ -267,7 +279,7 @@ class Embedded:
             if book.recorded(record.id).promoted and record.status is not Status.ROLLBACK_IN_PROGRESS:
                 # It was a success before its driver died: what it still had to do hurts nobody.
                 message = f"{record.version} serves; its driver died afterwards"
-                self.world.settle()
+                self._fenced(tenure).settle()
                 book.note(record.id, status=Status.SUCCESSFUL, message=message, exit_code=0)
                 book.dismiss(record.id, Status.SUCCESSFUL.value)
             else:
@@ -294,12 +306,13 @@ class Embedded:
         """Empty what deployments before left to be emptied later, where that is due."""
         records = self.store.list(application=application.name, environment=application.environment, limit=1)
         with self._tenure(application) as tenure:
-            if records and records[0].status.final:
-                self._retire_what_is_due(records[0], self.world.observe(), tenure)
+            now = self._unmarked(self.world.observe())
+            if records and records[0].status.final and now.mark is None:
+                self._retire_what_is_due(records[0], now, tenure)
 
     def _retire_what_is_due(self, before: Record, now: Snapshot, tenure: Tenure) -> None:
         """What the last deployment left standing, and the platform does not empty by itself."""
-        world = evolve(self.world, fence=tenure.confirm)
+        world = self._fenced(tenure)
         for left in Recorded(self.store.entries(before.id)).retirements:
             slot = Slot(str(left["slot"]))
             due = datetime.fromisoformat(str(left["at"])) <= world.clock.now()

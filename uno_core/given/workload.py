@@ -217,7 +217,7 @@ class GivenWorkload:
             for target in self.targets[slot]
             if seen.taking_part(target) and self._held(target, seen, release) == release.version
         ]
-        running.sort(key=lambda target: bool(seen.members[target].reason))
+        running.sort(key=lambda target: (bool(seen.members[target].reason), not seen.versions[target]))
         return set(running[:count])
 
     def _held(self, target: str, seen: _Seen, wanted: Release) -> str:

@@ -238,3 +238,13 @@ def test_halfway_through_a_deployment_its_size_is_that_of_before(make, served):
     assert resumed.workload.observe().size == 6
     resumed.router.mark(None)
     assert resumed.workload.observe().size == 2
+
+
+def test_where_somebody_has_led_it_since_it_was_prepared_something_is_routed(make, there):
+    platform = make()
+    platform.prepare()
+    assert platform.router.observe().split == {}, "nothing ran, and nobody had routed anything"
+    there.run("blue", "1.0", 1)
+    until(lambda: there.healthy("blue") == 1)
+    there.weigh(100, 0)
+    assert make().router.observe().split == whole(Slot.BLUE)

@@ -112,7 +112,13 @@ class AlbRouter:
         routed = has.get(tags.ROUTED)
         groups = self.balancer.groups
         split = split_of(actions, groups, self._where)
-        if routed == "no" or (routed is None and not any(map(self.balancer.health, groups.values()))):
+        if (
+            routed == "no"
+            and same_split(split, whole(Slot.GREEN))
+            and not self.balancer.health(groups[Slot.GREEN])
+        ):
+            return {}  # as `prepare` left it: whoever has led it elsewhere since has routed something
+        if routed is None and not any(map(self.balancer.health, groups.values())):
             return {}
         return split
 

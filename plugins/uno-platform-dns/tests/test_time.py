@@ -334,3 +334,20 @@ def _of(router):
     return {
         "record": NAME, "addresses": router.traffic.addresses, "resolvers": router.traffic.resolvers,
     }  # fmt: skip
+
+
+def test_shares_that_somebody_else_wrote_count_once_they_were_seen_for_as_long_as_a_change_takes(
+    make, shelf, clock, blue
+):
+    router = make()
+    router.write(GREEN, None)
+    clock.sleep(TTL + OVERSTAY)
+    assert router.in_force() == GREEN
+    shelf.put(shelf.record("192.0.2.1", ttl=60))
+    for one in (router, make()):
+        assert one.observe().split == BLUE
+        assert one.in_force() == GREEN, "nobody knows how long ago that was"
+        clock.sleep(TTL + OVERSTAY - 2)
+        assert one.in_force() == GREEN
+        clock.sleep(2)
+        assert one.in_force() == BLUE

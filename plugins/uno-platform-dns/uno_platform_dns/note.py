@@ -27,9 +27,10 @@ TTL = 5
 class Note:
     """turn: grows with every write, so that an old write can never fit again.
 
-    at: when the shares changed last; None where uno has not written any. lasts: seconds for which caches may
-    hold what was answered before. before: the shares until then. members: of each slot, the given addresses
-    that take part; None where nobody has said. leaving: those that the name led to until the last change.
+    at: when the shares changed last; None where uno has not written any. shares: those that were written
+    then. lasts: seconds for which caches may hold what was answered before. before: the shares until then.
+    members: of each slot, the given addresses that take part; None where nobody has said. leaving: those
+    that the name led to until the last change.
     """
 
     turn: int = 0
@@ -39,12 +40,13 @@ class Note:
     mark: Json = None
     members: Mapping[str, Sequence[str]] | None = None
     leaving: Sequence[str] = ()
+    shares: Split = field(factory=dict)
 
-    def changed(self, at: datetime, lasts: float, before: Split) -> Note:
+    def changed(self, at: datetime, lasts: float, before: Split, shares: Split) -> Note:
         """As it is once other shares were written."""
         # Rounded as it is written, so that whoever wrote it knows it again.
         at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-        return evolve(self, at=at, lasts=lasts, before=before)
+        return evolve(self, at=at, lasts=lasts, before=before, shares=shares)
 
     def record(self, name: str) -> RecordSet:
         """As it is written. Raises PlatformError where it is too long."""
@@ -53,6 +55,7 @@ class Note:
             value |= {
                 "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"), "lasts": self.lasts,
                 "before": {slot.value: percent for slot, percent in self.before.items()},
+                "shares": {slot.value: percent for slot, percent in self.shares.items()},
             }  # fmt: skip
         if self.mark is not None:
             value["mark"] = self.mark
@@ -79,10 +82,14 @@ class Note:
             (text,) = found.values
             value: Any = unquoted(text)
             at = datetime.fromisoformat(value["at"]) if "at" in value else None
-            before = {Slot(slot): float(share) for slot, share in value.get("before", {}).items()}
+            before, shares = (
+                {Slot(slot): float(share) for slot, share in value.get(key, {}).items()}
+                for key in ("before", "shares")
+            )
             return cls(
                 turn=int(value["turn"]), at=at, lasts=float(value.get("lasts", 0)), before=before,
                 mark=value.get("mark"), members=value.get("members"), leaving=value.get("leaving", ()),
+                shares=shares,
             )  # fmt: skip
         except (ValueError, LookupError, TypeError, AttributeError) as problem:
             raise PlatformError(

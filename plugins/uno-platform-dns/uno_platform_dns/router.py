@@ -69,6 +69,7 @@ class DnsRouter:
         self.waiting = Waiting(zone, services.clock, lambda: self.propagation)
         self._seen: tuple[Held, float] | None = None
         self._told: dict[Json, str] = {}
+        self._others: tuple[object, float] | None = None
 
     # Reading
 
@@ -119,19 +120,35 @@ class DnsRouter:
     def in_force(self) -> Split:
         """What clients follow: what was there before, until the last answer of before has run out."""
         held = self.recent()
-        return held.split if self.settled(held) else held.note.before
+        if self.settled(held):
+            return held.split
+        return held.note.shares if self._foreign(held) else held.note.before
 
     def settled(self, held: Held) -> bool:
         """Whether nobody is answered any more by what was there before the last change."""
         note = held.note
         if note.at is None:
             return True  # nobody has changed it by uno
+        if self._foreign(held):
+            return self._watched(held) and not self._left_behind(held)
         waited = self.waiting.waited(note.at)
         return (
             waited is not None
             and waited >= note.lasts + self.traffic.overstay
             and not self._left_behind(held)
         )
+
+    def _foreign(self, held: Held) -> bool:
+        """Whether somebody else has changed the shares since uno wrote them: nobody has noted when."""
+        return held.note.at is not None and not same_split(held.split, held.note.shares)
+
+    def _watched(self, held: Held) -> bool:
+        """Whether they have been so, as far as this process has seen, for as long as a change takes."""
+        now, shares = self.services.clock.monotonic(), tuple(sorted(held.split.items()))
+        if self._others is None or self._others[0] != shares:
+            self._others = (shares, now)
+        patience = self.propagation + self._ttl(held.sets) + self.traffic.overstay
+        return now - self._others[1] >= patience
 
     def _left_behind(self, held: Held) -> str:
         """Who of the resolvers that were named still answers with a slot that has no share any more."""
@@ -169,9 +186,10 @@ class DnsRouter:
             self._swap(held, note, held.sets, sets)
             return
         before = held.split
-        if same_split(before, self.encoding.split(sets)) and not self.settled(held):
+        shares = self.encoding.split(sets)
+        if same_split(before, shares) and not self.settled(held):
             before = note.before  # the shares stay: what clients still hold is older than they are
-        note = note.changed(self.services.clock.now(), self._lasts(held), before)
+        note = note.changed(self.services.clock.now(), self._lasts(held), before, shares)
         try:
             change = self._swap(held, note, held.sets, sets)
         except Unanswered:
