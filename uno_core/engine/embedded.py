@@ -21,9 +21,12 @@ from uno_core.engine.recorded import Recorded
 from uno_core.engine.tenure import TTL, Tenure
 from uno_core.errors import ConfigError, Locked, LockLost, StateError, UnoError
 from uno_core.journal.lock import describe, this_process
-from uno_core.model import Application, Slot, Snapshot, Split, Status, whole
+from uno_core.model import Application, Slot, Snapshot, Split, Status, same_split, whole
 from uno_core.rules import protects
 from uno_core.wire import from_json, to_json
+
+SKEW = 60.0
+"""Seconds by which the clock of the machine that wrote last may differ from ours."""
 
 ENDED = frozenset({Status.SUCCESSFUL, Status.ROLLED_BACK, Status.FAILED, Status.STOPPED})
 """States that a resume does not go on from."""
@@ -63,7 +66,7 @@ class Embedded:
         with self._tenure(order.application) as tenure:
             before = self._settle_what_crashed(order.application, tenure)
             self._fenced(tenure).prepare()
-            initial = self._unmarked(self.world.observe())
+            initial = self._unmarked(self._in_force())
             found = initial.split
             if order.stable is None:
                 check_settled(initial)
@@ -127,6 +130,21 @@ class Embedded:
             return initial
         ours = mark.get("since") == record.created.isoformat()
         return evolve(initial, mark=None) if ours else initial
+
+    def _in_force(self) -> Snapshot:
+        """The world, once what was written last is in force; as it is, where that takes too long.
+
+        A deployment that has just ended, on another machine perhaps, may still be on its way to everybody:
+        what it left is not to be taken for what serves. Where nothing is followed nothing is waited for.
+        """
+        world = self.world
+        end = world.clock.monotonic() + 1.5 * world.capabilities.bound + SKEW
+        while True:
+            seen = world.observe()
+            left = end - world.clock.monotonic()
+            if same_split(seen.split, seen.in_force) or not any(seen.in_force.values()) or left <= 0:
+                return seen
+            world.wait(min(1.0, left))
 
     def _fenced(self, tenure: Tenure) -> World:
         """The world, in which nothing is written once the lock is lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -44,11 +45,19 @@ class Elsewhere:
 
 @pytest.fixture
 def make(shelf, services):
-    """One more process: with what is left of the options, the clock of its machine so many seconds ahead."""
+    """One more process: with what is left of the options, the clock of its machine so many seconds ahead.
 
-    def make(ahead=0.0, slowest=0.0, **traffic):
+    near: on the same machine as all others that are.
+    """
+
+    numbers = itertools.count()
+
+    def make(ahead=0.0, slowest=0.0, *, near=False, **traffic):
         there = evolve(services, clock=Elsewhere(services.clock, ahead))
-        return platform_of(shelf, slowest=slowest)(options(**traffic), there).router
+        made = platform_of(shelf, slowest=slowest)(options(**traffic), there).router
+        if not near:
+            made.waiting.host = f"machine-{next(numbers)}"
+        return made
 
     return make
 
@@ -351,3 +360,12 @@ def test_shares_that_somebody_else_wrote_count_once_they_were_seen_for_as_long_a
         assert one.in_force() == GREEN
         clock.sleep(2)
         assert one.in_force() == BLUE
+
+
+def test_another_process_of_the_same_machine_believes_its_clock(make, clock, blue):
+    make(near=True).write(GREEN, None)
+    clock.sleep(TTL + OVERSTAY - 2)
+    assert make(near=True).in_force() == BLUE
+    clock.sleep(2)
+    assert make(near=True).in_force() == GREEN
+    assert make().in_force() == BLUE, "whose clock may be a minute ahead"

@@ -27,10 +27,10 @@ TTL = 5
 class Note:
     """turn: grows with every write, so that an old write can never fit again.
 
-    at: when the shares changed last; None where uno has not written any. shares: those that were written
-    then. lasts: seconds for which caches may hold what was answered before. before: the shares until then.
-    members: of each slot, the given addresses that take part; None where nobody has said. leaving: those
-    that the name led to until the last change.
+    at: when the shares changed last, by the clock of `host`; None where uno has not written any. shares:
+    those that were written then. lasts: seconds for which caches may hold what was answered before. before:
+    the shares until then. members: of each slot, the given addresses that take part; None where nobody has
+    said. leaving: those that the name led to until the last change.
     """
 
     turn: int = 0
@@ -41,6 +41,7 @@ class Note:
     members: Mapping[str, Sequence[str]] | None = None
     leaving: Sequence[str] = ()
     shares: Split = field(factory=dict)
+    host: str = ""
 
     def changed(self, at: datetime, lasts: float, before: Split, shares: Split) -> Note:
         """As it is once other shares were written."""
@@ -55,6 +56,7 @@ class Note:
             value |= {
                 "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"), "lasts": self.lasts,
                 "before": {slot.value: percent for slot, percent in self.before.items()},
+                "host": self.host,
                 "shares": {slot.value: percent for slot, percent in self.shares.items()},
             }  # fmt: skip
         if self.mark is not None:
@@ -89,7 +91,7 @@ class Note:
             return cls(
                 turn=int(value["turn"]), at=at, lasts=float(value.get("lasts", 0)), before=before,
                 mark=value.get("mark"), members=value.get("members"), leaving=value.get("leaving", ()),
-                shares=shares,
+                shares=shares, host=str(value.get("host", "")),
             )  # fmt: skip
         except (ValueError, LookupError, TypeError, AttributeError) as problem:
             raise PlatformError(

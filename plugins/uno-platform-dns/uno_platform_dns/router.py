@@ -131,7 +131,7 @@ class DnsRouter:
             return True  # nobody has changed it by uno
         if self._foreign(held):
             return self._watched(held) and not self._left_behind(held)
-        waited = self.waiting.waited(note.at)
+        waited = self.waiting.waited(note.at, note.host)
         return (
             waited is not None
             and waited >= note.lasts + self.traffic.overstay
@@ -190,6 +190,7 @@ class DnsRouter:
         if same_split(before, shares) and not self.settled(held):
             before = note.before  # the shares stay: what clients still hold is older than they are
         note = note.changed(self.services.clock.now(), self._lasts(held), before, shares)
+        note = evolve(note, host=self.waiting.host)
         try:
             change = self._swap(held, note, held.sets, sets)
         except Unanswered:
@@ -201,7 +202,7 @@ class DnsRouter:
         """How long caches may still hold what was answered until now."""
         lasts, note = self._ttl(held.sets), held.note
         if note.at is not None:
-            lasts = max(lasts, note.lasts - self.waiting.surely(note.at))
+            lasts = max(lasts, note.lasts - self.waiting.surely(note.at, note.host))
         return lasts
 
     def _swap(self, held: Held, note: Note, removed: Sequence[RecordSet], added: Sequence[RecordSet]) -> str:

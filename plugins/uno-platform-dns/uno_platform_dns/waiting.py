@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Callable
 from datetime import datetime
 
@@ -21,12 +22,13 @@ class Waiting:
 
     propagation: seconds until the servers of the zone answer alike, at most. What this process wrote, or has
     watched, is counted by its own monotonic clock. What others wrote before is believed by the time that
-    they noted, with a margin for clocks that differ.
+    they noted, with a margin for clocks that differ where that was another machine. host: this one's name.
     """
 
     zone: Zone
     clock: Clock
     propagation: Callable[[], float]
+    host: str = field(factory=socket.gethostname)
     _of: datetime | None = field(init=False, default=None)
     _first: float = field(init=False, default=0.0)
     _change: str | None = field(init=False, default=None)
@@ -37,11 +39,14 @@ class Waiting:
         """It was written just now, by this process; change: what the zone is asked with, empty if unknown."""
         self._begin(at, change)
 
-    def waited(self, at: datetime) -> float | None:
-        """Seconds for which all servers have answered by it at the least; None while some do not. Asks."""
+    def waited(self, at: datetime, host: str) -> float | None:
+        """Seconds for which all servers have answered by it at the least; None while some do not. Asks.
+
+        at, host: when it was written, by the clock of which machine.
+        """
         self._follow(at)
         if self._spread_at is None:
-            spread, since = self.zone.spread(self._change or ""), self._since(at)
+            spread, since = self.zone.spread(self._change or ""), self._since(at, host)
             now = self.clock.monotonic()
             if spread is False:
                 self._lagged_at = now
@@ -51,12 +56,12 @@ class Waiting:
             self._spread_at = max(now - max(0.0, since - self.propagation()), self._lagged_at)
         return self.clock.monotonic() - self._spread_at
 
-    def surely(self, at: datetime) -> float:
+    def surely(self, at: datetime, host: str) -> float:
         """The same, or less; by time alone, nobody is asked."""
         self._follow(at)
         if self._spread_at is not None:
             return self.clock.monotonic() - self._spread_at
-        return max(0.0, self._since(at) - self.propagation())
+        return max(0.0, self._since(at, host) - self.propagation())
 
     def _follow(self, at: datetime) -> None:
         """Forget what was known of another change than this one."""
@@ -67,9 +72,10 @@ class Waiting:
         self._of, self._change = at, change
         self._first, self._spread_at, self._lagged_at = self.clock.monotonic(), None, -math.inf
 
-    def _since(self, at: datetime) -> float:
+    def _since(self, at: datetime, host: str) -> float:
         """Seconds since it was written, at the least."""
         watched = self.clock.monotonic() - self._first
         if self._change is not None:
             return watched
-        return max(watched, (self.clock.now() - at).total_seconds() - SKEW)
+        margin = 0.0 if host == self.host else SKEW
+        return max(watched, (self.clock.now() - at).total_seconds() - margin)
