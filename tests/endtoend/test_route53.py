@@ -142,4 +142,6 @@ def test_a_right_that_is_taken_away_in_the_middle_is_named(served, zone):
     assert weights(zone) == {"blue": 50, "green": 50}
     zone.aws.front.heal()
     served.uno("rollback")
-    assert weights(zone) == {"blue": 100, "green": 0}
+    (simple,) = routing(zone)
+    assert simple["ResourceRecords"] == [{"Value": served.addresses["blue"]}], "as it was before"
+    assert not weights(zone)
