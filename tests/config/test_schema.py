@@ -64,8 +64,8 @@ UNSAID = re.compile(
     # Names and addresses of DNS, and what belongs together of them.
     r"|expected (one kind|one (host name )?for each slot|whole seconds|a name (in the zone|of up to)|blue or)"
     r"|expected (ADDRESS or|dns://NAME|http://)|two places need a router"
-    # A metric provider's own check of its url, queries, selectors and credentials together.
-    r"|^metrics is not what it has to be\n.*\n  found: a mapping with"
+    # A metric provider's own check of its url, queries, selectors and credentials together, or of one metric.
+    r"|^metrics(\.metrics\.[^\n]+)? is not what it has to be\n.*\n  found: a mapping with"
     # A name so near to that of an installed plugin that it counts as misspelt.
     r"|there is no (?!key)[\s\S]*did you mean"
     # An `environment` that is not among the `environments`; a schema knows it only where there are none.

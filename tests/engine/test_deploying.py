@@ -391,15 +391,3 @@ def test_a_wait_that_is_prolonged_says_why_and_how_long_at_the_most():
     assert len(told) == 10
     assert "no data yet" in told[0].data["reason"]
     assert told[0].data["gives_up_in"] == 600
-
-
-def test_what_is_still_on_its_way_to_everybody_is_waited_for_before_it_is_taken_for_what_serves():
-    stage = Stage()
-    stage.live("v1")
-    router = stage.platform.router
-    router.place({Slot.BLUE: 100.0, Slot.GREEN: 0.0})
-    router._in_force = {Slot.BLUE: 0.0, Slot.GREEN: 100.0}
-    stage.clock.later(20, lambda: router.place({Slot.BLUE: 100.0, Slot.GREEN: 0.0}))
-    began = stage.clock.monotonic()
-    assert stage.deploy(Scripted(switch), "v2").status is Status.SUCCESSFUL
-    assert stage.clock.monotonic() - began >= 20

@@ -34,7 +34,7 @@ from uno_core.config.conditions import (
 from uno_core.config.document import CHOICES, Settings
 from uno_core.config.document import KINDS as KNOWN
 from uno_core.config.load import NAME, NAMELESS
-from uno_core.config.sections import PLACES, traffic_fields
+from uno_core.config.sections import traffic_fields
 from uno_core.config.shapes import Schema
 from uno_core.config.structure import fields_of, required
 from uno_core.config.wanted import Wanted
@@ -43,7 +43,7 @@ from uno_core.contracts.state import StateStoreInfo
 from uno_core.contracts.strategy import StrategyInfo
 from uno_core.discovery import PluginKind
 from uno_core.errors import UnoError
-from uno_core.model import Kind, Slot
+from uno_core.model import Kind
 from uno_core.registry import Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -155,7 +155,7 @@ class _Maker:
             elif declared is not None:
                 properties = shapes.of_class(declared)["properties"]
                 self._define(
-                    f"{key}.{name}", {**(_places(declared) if key == "platform" else {}), **properties}
+                    f"{key}.{name}", {**(shapes.places(declared) if key == "platform" else {}), **properties}
                 )
                 rules.append(where_named(name, {"$ref": f"#/$defs/{key}.{name}"}))
                 if schemes:
@@ -338,20 +338,6 @@ class _Maker:
             if EVERY in where:
                 continue
             self.rules.append(_either(where, have, there, {"anyOf": [have, emptied(where)]}))
-
-
-def _places(declared: type[Any]) -> Mapping[str, Schema]:
-    """What is different in the place of each slot; what both need stands above it."""
-    place = shapes.of_class(declared)
-    slots = [slot.value for slot in Slot]
-    both: Schema = {
-        "type": "object",
-        "description": "a platform for each slot, with another one's router before them: what differs there",
-        "properties": dict.fromkeys(slots, place),
-        "additionalProperties": False,
-        "required": slots,
-    }
-    return {PLACES: both}
 
 
 def _is_mapping(kind: Any) -> bool:

@@ -19,10 +19,11 @@ import attrs
 from uno_core.config import values
 from uno_core.config.measuring import LIMITS, MEASURED, limit_spec
 from uno_core.config.options import OptionSpec, spec_of
+from uno_core.config.sections import PLACES
 from uno_core.config.structure import fields_of, is_json, required
 from uno_core.config.values import BARE
 from uno_core.errors import ConfigError
-from uno_core.model import Amount, Bounds, Compare, Secret
+from uno_core.model import Amount, Bounds, Compare, Secret, Slot
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -108,6 +109,19 @@ def of_class(cls: type[Any], *, whole: bool = False, without: Sequence[str] = ()
     if "name" in fields and not set(needed) - {"name"}:
         return {"anyOf": [made, made["properties"]["name"]]}
     return made if needed else nothing_or(made)
+
+
+def places(declared: type[Any]) -> Mapping[str, Schema]:
+    """What is different in the place of each slot; what both need stands above it."""
+    slots = [slot.value for slot in Slot]
+    both: Schema = {
+        "type": "object",
+        "description": "a platform for each slot, with another one's router before them: what differs there",
+        "properties": dict.fromkeys(slots, of_class(declared)),
+        "additionalProperties": False,
+        "required": slots,
+    }
+    return {PLACES: both}
 
 
 def field(attribute: attrs.Attribute[Any], kind: Any) -> Schema:
