@@ -9,7 +9,6 @@ from forwarding import Forwarder
 from shop import free_port
 
 from uno_core import Secret
-from uno_core.config.secrets import SystemSecrets
 from uno_platform_dns.options import DnsOptions, DnsTraffic, Rfc2136Options
 from uno_platform_dns.platform import DnsPlatform
 
@@ -23,8 +22,10 @@ def bind(tmp_path):
 
 
 @pytest.fixture
-def configured(bind):
+def configured(bind, secrets):
     """Options for it: as few addresses as are told, answers kept for a second."""
+    # Into the table that all tests of plugins have: a fixture of that name here would be every module's.
+    secrets.table.update({"${UNO_TEST_TSIG}": SECRET, "${UNO_TEST_OTHERS}": OTHERS})
 
     def configured(blue=BLUE[:2], green=GREEN[:2], **more):
         server = Rfc2136Options(
@@ -66,12 +67,6 @@ def forwarder(bind):
 def forwarded(make_updating, forwarder):
     """The platform behind it."""
     return make_updating(server={"server": "127.0.0.1", "port": forwarder.own_port})
-
-
-@pytest.fixture
-def secrets():
-    """Those of the key, as an environment variable would hold them."""
-    return SystemSecrets({"UNO_TEST_TSIG": SECRET, "UNO_TEST_OTHERS": OTHERS})
 
 
 @pytest.fixture
