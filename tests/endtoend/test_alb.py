@@ -154,6 +154,23 @@ def test_a_client_that_sticks_to_the_old_slot_is_served_by_it_as_long_as_it_may_
     assert visit(place)[1].startswith("v1.1.0")
 
 
+def test_a_client_that_sticks_to_what_is_taken_back_is_answered_until_it_may_leave(served):
+    app = served
+    place, visit = app.there.host, app.there.aws.visit
+    app.there.elb.modify_rule(RuleArn=app.there.rule, Actions=[forward(app.there.groups, 1, 0, sticky=60)])
+    process = app.start("deploy", "--strategy", "canary", "--version", "v1.1.0")
+    cookie = until(lambda: next((c for _, said, c in [visit(place)] if said.startswith("v1.1.0")), None))
+    app.uno("abort", code=None)
+    done = ended(process, code=None)
+    assert done.code == 3
+    assert "green is emptied at" in done.out + done.err
+    status, said, _ = visit(place, cookie=cookie)
+    assert (status, said.split()[0]) == (200, "v1.1.0"), "an empty group would answer with 503"
+    assert visit(place)[1].startswith("v1.0.0")
+    app.uno("tend", code=None)
+    assert app.there.service("green")["desiredCount"] > 0, "not yet"
+
+
 def test_the_plan_tells_how_it_would_be_done_and_touches_nothing(served):
     app = served
     app.there.elb.modify_rule(RuleArn=app.there.rule, Actions=[forward(app.there.groups, 1, 0, sticky=60)])

@@ -7,8 +7,9 @@ import re
 import pytest
 from scripted import Scripted, switch
 
-from uno_core import ConfigError, OnTimeout, PlatformError, Probe, Slot, Status, whole
+from uno_core import Capabilities, ConfigError, OnTimeout, PlatformError, Probe, Slot, Status, whole
 from uno_core.effects.world import Policy
+from uno_core.simulation.platform import Rules
 from uno_core.simulation.stage import Stage
 
 
@@ -273,3 +274,30 @@ def test_a_disk_that_is_full_does_not_keep_the_traffic_at_a_bad_release():
     outcome = stage.deploy(Scripted(script), "v2")
     assert outcome.status is Status.ROLLED_BACK
     assert stage.world.observe().in_force == whole(Slot.BLUE)
+
+
+def sticky_stage(**rules):
+    """Clients stay with the slot that they came to for ten minutes."""
+    sticky = Capabilities(mixed=True, granularity=0.01, cas=True, linger=620, sticky=600)
+    return stage_with_v1(rules=Rules(capabilities=sticky, **rules))
+
+
+def test_what_clients_stick_to_stands_until_their_time_is_over():
+    stage = sticky_stage()
+    stage.clock.at(60, lambda: say(stage, "abort"))
+    assert stage.deploy(Scripted(lambda c: switch(c, seconds=300)), "v2").status is Status.ROLLED_BACK
+    assert stage.world.observe().slot(Slot.GREEN).ready() == 4, "emptied, it would fail them"
+    (told,) = stage.happened("retire")
+    assert told.data["after"] == 620
+    stage.engine().tidy(stage.order(Scripted(switch), "v2").application)
+    assert stage.world.observe().slot(Slot.GREEN).ready() == 4, "not yet"
+    stage.clock.sleep(620)
+    stage.engine().tidy(stage.order(Scripted(switch), "v2").application)
+    assert not stage.world.observe().slot(Slot.GREEN).wanted
+
+
+def test_what_answers_nobody_is_emptied_though_clients_stick_to_it():
+    stage = sticky_stage(broken={"v2": "exited with code 1"})
+    assert stage.deploy(Scripted(switch), "v2").status is Status.ROLLED_BACK
+    assert not stage.world.observe().slot(Slot.GREEN).wanted
+    assert not stage.happened("retire")

@@ -172,9 +172,10 @@ class Capabilities:
     shortest time to readiness. recalls: the workload says whether a release of before can still be
     started. elastic: an autoscaler may size slots, and can be held. steps: the workload goes on only when
     it is told to, a step at a time. linger: seconds for which requests may still come to a slot that has
-    lost its share: it is kept so long at least. vouches: the router checks
-    by itself whether a slot can take requests. routed: there is traffic at all; uno says that itself, of
-    `traffic: none`.
+    lost its share: it is kept so long at least. sticky: seconds, a part of `linger`, for which clients go
+    on being sent to the slot that they came to, whatever its share: what is taken back is kept so long, too.
+    vouches: the router checks by itself whether a slot can take requests. routed: there is traffic at all;
+    uno says that itself, of `traffic: none`.
     """
 
     mixed: bool = False
@@ -192,6 +193,7 @@ class Capabilities:
     elastic: bool = False
     steps: bool = False
     linger: float = 0.0
+    sticky: float = 0.0
     vouches: bool = False
     routed: bool = True
 

@@ -99,6 +99,11 @@ def _as_far_as_ready(
     return share(live, possible) if possible > now.split.get(live, 0.0) else None
 
 
+def still_visited(world: World, snapshot: Snapshot, slot: Slot) -> bool:
+    """Whether clients that stick to the slot are answered there still: emptied, it would fail them all."""
+    return world.capabilities.sticky > 0 and snapshot.slot(slot).ready() > 0
+
+
 @define
 class Restoration:
     """One try after the other, until what is observed is what was captured."""
@@ -230,7 +235,7 @@ class Restoration:
     def _empty_idle(self, snapshot: Snapshot) -> None:
         """The idle slot holds what failed; that it cannot be emptied hurts nobody: a warning."""
         live = self.initial.live
-        if live is None:
+        if live is None or still_visited(self.world, snapshot, live.other):
             return
         try:
             self._empty(snapshot, live.other)

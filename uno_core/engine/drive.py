@@ -13,6 +13,7 @@ from uno_core.contracts.state import Record, StateStore
 from uno_core.effects.drift import show
 from uno_core.effects.ledger import Ledger
 from uno_core.effects.perform import Effects
+from uno_core.effects.restoring import still_visited
 from uno_core.effects.world import BRIEF, PATIENCE, World
 from uno_core.engine.attention import AT_A_GATE, Ears
 from uno_core.engine.between import Between, back, told
@@ -258,7 +259,7 @@ class Drive:
             return self.lost(problem)
         except UnoError as problem:
             return self.end(Status.ROLLBACK_FAILED, self._by_hand(why, problem))
-        self._quietly(lambda: self._beside_back(calls, recorded))
+        self._quietly(lambda: self._beside_back(calls, recorded, snapshot))
         if initial.live is None:
             return self.end(Status.FAILED, f"{why}; what was started is removed", snapshot)
         back = ", ".join(map(str, initial.releases))
@@ -273,9 +274,12 @@ class Drive:
         except (UnoError, Unwind) as problem:
             self._logger.warning("a part of the way back failed", problem=str(problem))
 
-    def _beside_back(self, calls: Calls, recorded: Recorded) -> None:
-        """Companions as they were, and the user's own hook: the traffic is back, and nothing blocks it."""
+    def _beside_back(self, calls: Calls, recorded: Recorded, snapshot: Snapshot) -> None:
+        """What clients stick to, companions, and the user's hook: nothing blocks the traffic."""
         calls.unwound = None
+        idle = self.initial.idle
+        if self.initial.live is not None and still_visited(self.world, snapshot, idle):
+            calls("retire", slot=idle.value, after=0.0)
         if noted := recorded.companions:
             calls("companions_back", noted=noted)
         if asked := back(self.order, self.record.id, self.initial):

@@ -136,6 +136,7 @@ class TestWhatIsWritten:
         served.elb.modify_rule(RuleArn=served.rule, Actions=[forward(served.groups, 1, 0, sticky=90)])
         platform = make()
         assert platform.capable().linger == 90 + 20, "as long as it drains after that"
+        assert platform.capable().sticky == 90
         (told,) = [one for one in platform.remarks() if "sticky" in one]
         assert "90 s" in told
         assert "110 s" in told

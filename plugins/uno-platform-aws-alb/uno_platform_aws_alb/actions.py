@@ -118,8 +118,13 @@ def without_weights(actions: Sequence[Action]) -> Any:
 
 def stickiness(action: Action) -> int:
     """Seconds for which a client stays with the target group that it came to; 0 where it does not."""
-    sticky = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
-    return int(sticky.get("DurationSeconds") or 0) if sticky.get("Enabled") else 0
+    config = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
+    return int(config.get("DurationSeconds") or 0) if config.get("Enabled") else 0
+
+
+def longest_stickiness(actions: Sequence[Action]) -> int:
+    """`stickiness` of the action of a list that forwards."""
+    return max((stickiness(one) for one in actions if one.get("Type") == "forward"), default=0)
 
 
 def fingerprint(actions: Sequence[Action]) -> str:

@@ -12,7 +12,7 @@ from uno_aws.errors import Refusal
 from uno_aws.session import Aws
 from uno_core import ConfigError, Services, Slot
 from uno_platform_aws_alb import tags
-from uno_platform_aws_alb.actions import Action, Groups, stickiness
+from uno_platform_aws_alb.actions import Action, Groups, longest_stickiness
 from uno_platform_aws_alb.options import AlbOptions
 
 MISSING = frozenset({"RuleNotFound", "ListenerNotFound", "TargetGroupNotFound", "LoadBalancerNotFound"})
@@ -175,8 +175,7 @@ class Balancer:
 
     def lingering(self, actions: Sequence[Action]) -> float:
         """Seconds for which something may still come to a slot that has no share any more, or is in it."""
-        sticky = max((stickiness(one) for one in actions if one.get("Type") == "forward"), default=0)
-        return sticky + self.draining
+        return longest_stickiness(actions) + self.draining
 
     @cached_property
     def draining(self) -> float:

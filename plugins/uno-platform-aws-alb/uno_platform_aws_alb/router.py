@@ -31,10 +31,10 @@ from uno_platform_aws_alb.actions import (
     attached,
     fingerprint,
     forward_of,
+    longest_stickiness,
     restored,
     short,
     split_of,
-    stickiness,
     weights,
     with_split,
 )
@@ -70,9 +70,14 @@ class AlbRouter:
     @property
     def capabilities(self) -> Capabilities:
         """With what the rule and the groups say of time."""
-        lingering = self.balancer.lingering(self._actions())
-        bound = self.balancer.options.traffic.grace + 5.0
-        return evolve(CAPABILITIES, write_horizon=HORIZON, bound=bound, linger=lingering)
+        actions = self._actions()
+        return evolve(
+            CAPABILITIES,
+            write_horizon=HORIZON,
+            bound=self.balancer.options.traffic.grace + 5.0,
+            linger=self.balancer.lingering(actions),
+            sticky=longest_stickiness(actions),
+        )
 
     @property
     def _where(self) -> str:
@@ -257,12 +262,12 @@ class AlbRouter:
                 f"{self._where} will name the target groups of both slots, the idle one with the weight 0:"
                 " only so the load balancer checks it"
             )
-        sticky = max((stickiness(one) for one in actions if one.get("Type") == "forward"), default=0)
-        if sticky:
+        if seconds := longest_stickiness(actions):
             yield (
-                f"the rule is sticky for {sticky} s: whoever came to a slot stays there that long, whatever"
-                f" its weight, also with a release that is taken back. The old slot is kept for"
-                f" {self.balancer.lingering(actions):g} s at least, its draining included"
+                f"the rule is sticky for {seconds:g} s: whoever came to a slot stays there that long,"
+                " whatever its weight, also with a release that is taken back. The slot that is left,"
+                f" there or back, is kept for {self.balancer.lingering(actions):g} s at least,"
+                " its draining included"
             )
         has = self.balancer.tags(self.balancer.place.arn)
         for key, keeper in KEEPERS.items():
