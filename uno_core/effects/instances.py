@@ -7,7 +7,7 @@ from typing import Any
 
 from uno_core.effects.drift import check_drift
 from uno_core.effects.world import Attention, Tell, World, cleaned
-from uno_core.errors import ConfigError, NotReady, Refused, Throttled, Unanswered
+from uno_core.errors import ConfigError, LockLost, NotReady, Refused, Throttled, Unanswered, UnoError
 from uno_core.model import Counts, Slot, Snapshot, Split, needed
 from uno_core.rules import protects
 from uno_core.wire import counts_to_json
@@ -167,3 +167,23 @@ def not_ready(snapshot: Snapshot, slot: Slot, counts: Counts, seconds: float) ->
         where=f"slot {slot}",
         remedy="look at the instances' logs, or raise ready_timeout if they only need longer",
     )
+
+
+def retire(world: World, slot: Slot, after: float) -> bool:
+    """Have a slot emptied `after` seconds from now; False where that stays to be done.
+
+    At once where nothing is waited for. That it fails hurts nobody: a warning.
+    """
+    try:
+        if world.capabilities.retires:
+            world.retire(slot, after)
+            return True
+        if after <= 0:
+            check_unused(world.observe_patiently(), slot)
+            world.ask(slot, {})
+            return True
+    except LockLost:
+        raise
+    except UnoError as problem:
+        world.logger.warning("could not retire a slot", slot=slot.value, problem=str(problem))
+    return False

@@ -11,26 +11,16 @@ from attrs import define, field
 from uno_core.analysis.before import Before
 from uno_core.contracts.judge import Window
 from uno_core.effects.beside import Beside
-from uno_core.effects.drift import check_drift
-from uno_core.effects.instances import check_unused, converge
+from uno_core.effects.drift import check_drift, unanswered
+from uno_core.effects.instances import converge, retire
 from uno_core.effects.restoring import Restoration, put_traffic_back
-from uno_core.effects.serving import not_serving
+from uno_core.effects.serving import check_serving
 from uno_core.effects.traffic import set_traffic
 from uno_core.effects.unrouted import watch_steadily
 from uno_core.effects.watching import Watch, check_health, evaluate, hold, pause, wait
 from uno_core.effects.world import Attention, Tell, Watched, World
-from uno_core.errors import Aborted, LockLost, NotServing, Refused, UnoError
-from uno_core.model import (
-    Analysis,
-    Bounds,
-    Json,
-    OnTimeout,
-    Release,
-    Slot,
-    Snapshot,
-    Split,
-    Verdict,
-)
+from uno_core.errors import Aborted, Refused
+from uno_core.model import Analysis, Bounds, Json, OnTimeout, Release, Slot, Snapshot, Split, Verdict
 from uno_core.rules import protects
 from uno_core.wire import counts_from_json, from_json, to_json
 
@@ -372,33 +362,13 @@ class Effects:
         self._refuse_failed()
         snapshot = self.world.observe_patiently(listen=self.attention.check)
         check_drift(snapshot.split, self.own())
-        if complaint := not_serving(snapshot, self.release):
-            serving = ", ".join(map(str, snapshot.releases)) or "nothing"
-            if self.release in snapshot.releases:
-                serving = f"not all that {self.release} needs"
-            raise NotServing(
-                f"the strategy reported success, but {serving} serves",
-                found=complaint,
-                expected=f"all traffic at ready instances of {self.release}, and of nothing else",
-            )
+        check_serving(snapshot, self.release)
         return self._snapshot(snapshot)
 
     def _retire(self, a: Arguments) -> Json:
         """Where the platform cannot, the journal holds the obligation for the next deployment."""
         slot, after = Slot(a["slot"]), max(float(a["after"]), self.world.capabilities.linger)
-        done = False
-        try:
-            if self.world.capabilities.retires:
-                self.world.retire(slot, after)
-                done = True
-            elif after <= 0:
-                check_unused(self.world.observe_patiently(), slot)
-                self.world.ask(slot, {})
-                done = True
-        except LockLost:
-            raise
-        except UnoError as problem:
-            self.world.logger.warning("could not retire a slot", slot=slot.value, problem=str(problem))
+        done = retire(self.world, slot, after)
         at = self._until(after)
         self.tell("retire", {"slot": slot.value, "after": after, "at": at, "by_platform": done})
         return {"slot": slot.value, "after": after, "at": at, "done": done}
@@ -420,12 +390,6 @@ class Effects:
 
 def _split(a: Arguments) -> Split:
     return {Slot(s): float(percent) for s, percent in a["split"].items()}
-
-
-@protects("what uno itself asked for without an answer is not taken for somebody else's", otherwise=())
-def unanswered(asked: Sequence[Split]) -> Sequence[Split]:
-    """The splits that were asked for and never seen in force: each of them may be there now."""
-    return asked
 
 
 def _bounds(value: Any) -> Mapping[str, Bounds] | None:

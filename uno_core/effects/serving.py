@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from uno_core.errors import NotServing
 from uno_core.model import Release, Snapshot, needed, same_split, whole
 from uno_core.rules import protects
 
@@ -21,3 +22,16 @@ def not_serving(snapshot: Snapshot, release: Release) -> str:
         why = f" ({state.unready()})" if state.unready() else ""
         return f"{state.ready()} of {snapshot.size} instances are ready in {live}{why}"
     return ""
+
+
+def check_serving(snapshot: Snapshot, release: Release) -> None:
+    """Raises NotServing where the strategy says that the release serves, and it does not."""
+    if complaint := not_serving(snapshot, release):
+        serving = ", ".join(map(str, snapshot.releases)) or "nothing"
+        if release in snapshot.releases:
+            serving = f"not all that {release} needs"
+        raise NotServing(
+            f"the strategy reported success, but {serving} serves",
+            found=complaint,
+            expected=f"all traffic at ready instances of {release}, and of nothing else",
+        )
