@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -180,3 +180,24 @@ def shop(
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+ILL = """\
+application: shop
+environment: test
+platform: {{name: ailing, root: {root}{platform}}}
+strategy: swap
+{more}
+"""
+
+
+@pytest.fixture
+def ill(shop: Shop) -> Callable[..., Shop]:
+    """Write a configuration with something wrong in it; nothing by default."""
+    shop.install("ailing", "[uno]\nailing = ailing\n")
+
+    def configure(platform: str = "", more: str = "") -> Shop:
+        (shop.root / "uno.yaml").write_text(ILL.format(root=shop.root, platform=platform, more=more))
+        return shop
+
+    return configure

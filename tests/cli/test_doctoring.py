@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-from pathlib import Path
 
 import ailing
 import pytest
+from doctored import about, looked, only
 
 from uno_core import Condition, SystemClock
 from uno_core.config.load import load
@@ -18,46 +17,7 @@ from uno_core.errors import Unanswered
 from uno_core.registry import Registry
 from uno_core.session import Session
 
-CONFIG = """\
-application: shop
-environment: test
-platform: {{name: ailing, root: {root}{platform}}}
-strategy: swap
-{more}
-"""
 LONG = ("--option", "strategy.hold=1h")
-
-
-@pytest.fixture
-def ill(shop):
-    """Write a configuration with something wrong in it; nothing by default."""
-    shop.install("ailing", "[uno]\nailing = ailing\n")
-
-    def configure(platform="", more=""):
-        (shop.root / "uno.yaml").write_text(CONFIG.format(root=shop.root, platform=platform, more=more))
-        return shop
-
-    return configure
-
-
-def looked(shop, *arguments):
-    """The findings by what they are about, each with its condition, and the exit code."""
-    said = shop.uno("doctor", "--output", "json", *arguments)
-    document = said.json
-    assert document["exit_code"] == said.code
-    for one in document["findings"]:
-        assert one["found"]
-        assert one["remedy"] or one["condition"] == "ok"
-    return said.code, document["findings"]
-
-
-def about(findings, name):
-    return [one for one in findings if one["about"] == name]
-
-
-def only(findings, name):
-    (one,) = about(findings, name)
-    return one
 
 
 def test_without_a_configuration_it_looks_at_what_is_installed(shop):
@@ -371,72 +331,3 @@ def test_a_lease_of_a_dead_driver_is_an_error(shop):
     lock = only(findings, "lock")
     assert "which is dead" in lock["found"]
     assert "uno unlock --force" in lock["remedy"]
-
-
-def state_of(shop) -> Path:
-    return Path(shop.root / "state")
-
-
-@pytest.fixture
-def kept(ill):
-    """A journal in a folder of its own, with a deployment in it."""
-    shop = ill(more="state: {name: file, directory: state}")
-    assert shop.uno("deploy", "--version", "v1").code == 0
-    return shop
-
-
-def test_the_folder_of_the_state_has_to_be_private(kept):
-    code, findings = looked(kept)
-    assert code == 0
-    assert about(findings, "state")[0]["found"].endswith("is writable, and private")
-    state_of(kept).chmod(0o755)
-    code, findings = looked(kept)
-    assert code == 0
-    one = about(findings, "state")[0]
-    assert one["condition"] == "warning"
-    assert one["remedy"] == f"chmod 700 {state_of(kept)}"
-
-
-@pytest.mark.parametrize("left", [100_000_000, 1_000_000])
-def test_a_disk_that_fills_up(kept, monkeypatch, left):
-    import shutil
-
-    usage = shutil.disk_usage(kept.root)._replace(free=left)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
-    code, findings = looked(kept)
-    assert code == (left < 20_000_000)
-    assert only(findings, "disk")["condition"] == ("error" if code else "warning")
-
-
-def test_a_state_that_cannot_be_written(kept, monkeypatch):
-    real = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != state_of(kept) and real(path, mode))
-    code, findings = looked(kept)
-    assert code == 1
-    assert "is not writable for this user" in about(findings, "state")[0]["found"]
-
-
-def test_a_journal_that_is_none(kept):
-    (state_of(kept) / "journal.db").write_bytes(b"this is no database, but long enough to look like one")
-    code, findings = looked(kept)
-    assert code == 1
-    assert [one["condition"] for one in about(findings, "state")].count("error") == 1
-
-
-def test_nothing_is_written(kept):
-    def everything():
-        return {
-            path.relative_to(kept.root): path.read_bytes()
-            for path in kept.root.rglob("*")
-            if path.is_file() and not path.name.endswith(("-shm", "-wal"))
-        }
-
-    before = everything()
-    assert kept.uno("doctor").code == 0
-    assert everything() == before
-
-
-def test_before_the_first_deployment_nothing_is_made(ill):
-    shop = ill(more="state: {name: file, directory: state}")
-    assert shop.uno("doctor").code == 0
-    assert sorted(path.name for path in shop.root.iterdir()) == ["uno.yaml"]

@@ -4,118 +4,18 @@ import json
 from urllib.parse import quote
 
 import pytest
+from answers import drip, hang
 from attrs import evolve
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from status_page import COUNTS, STATS, document, say
 
 from uno_core import ConfigError, Counters, Figures, NoData, Secret, UnoError
-from uno_core.testing import MetricProviderContract, PluginContract
 from uno_core.testing.fixtures import TableOfSecrets
 from uno_metrics_web.options import WebOptions
-from uno_metrics_web.plugin import uno_register_metric_providers
 from uno_metrics_web.provider import WebMetrics
 
 pytest_plugins = ["uno_core.testing.fixtures"]
-
-STATS = {"cpu": "load.cpu", "memory": "sum(processes[].rss)"}
-COUNTS = {"requests": "http.all", "errors": "http.bad", "process": "pid"}
-
-
-def document(**changes):
-    whole = {
-        "load": {"cpu": 0.5},
-        "processes": [{"rss": 10}, {"rss": 20}],
-        "http": {"all": 100, "bad": 1},
-        "pid": 7,
-    }
-    return {**whole, **changes}
-
-
-def hang(request):
-    request.server.over.wait(60)
-
-
-def drip(request):
-    """Never later than a moment, and never done."""
-    request.send_response(200)
-    request.send_header("Content-Length", "100000")
-    request.end_headers()
-    while not request.server.over.wait(0.05):
-        request.wfile.write(b" ")
-
-
-def say(body, status=200):
-    return lambda request: request.say(status, body)
-
-
-AILMENTS = {
-    "nan": say(b'{"load": {"cpu": NaN}, "processes": [{"rss": NaN}], "http": {"all": NaN, "bad": NaN}}'),
-    "infinite": say(
-        b'{"load": {"cpu": 1e999}, "processes": [{"rss": -Infinity}], "http": {"all": Infinity}}'
-    ),
-    "empty": say({}),
-    "wrong_shape": say({"load": {"cpu": "0.5"}, "processes": "many", "http": {"all": True, "bad": "0"}}),
-    "error": say(b"oops", 500),
-    "slow": hang,
-}
-
-
-class Contract(MetricProviderContract):
-    """For values, and for counters."""
-
-    options: dict
-    metrics: tuple = ()
-
-    @pytest.fixture
-    def known(self, source):
-        """The counters of the shop, at the URL of the application."""
-        counts = {"all": 100, "bad": 1}
-
-        def how(request):
-            request.say(200, document(http=dict(counts)) if request.path == "/shop/blue" else {})
-
-        server = source(how)
-        server.counts = counts
-        return server
-
-    @pytest.fixture
-    def provider(self, known, asking):
-        return asking(known.url + "/{app}/{slot}", **self.options)
-
-    @pytest.fixture
-    def info(self):
-        return uno_register_metric_providers()[0]
-
-    @pytest.fixture
-    def query(self, blue):
-        return evolve(blue, metrics=self.metrics)
-
-    @pytest.fixture
-    def ailing(self, source, asking, closed):
-        def make(ailment):
-            url = closed if ailment == "refused" else source(AILMENTS[ailment]).url
-            return asking(url, timeout=1.0 if ailment == "slow" else 10.0, **self.options)
-
-        return make
-
-
-class TestValues(Contract):
-    options = {"values": STATS}  # noqa: RUF012 - the base class's own way
-    metrics = ("cpu", "memory")
-
-
-class TestCounters(Contract):
-    options = {**COUNTS, "values": STATS}  # noqa: RUF012 - likewise
-    metrics = ("error_rate", "cpu")
-
-    @pytest.fixture
-    def traffic(self, known):
-        return lambda: known.counts.update(all=known.counts["all"] + 10)
-
-
-class TestPlugin(PluginContract):
-    distribution = "uno-metrics-web"
-    sdks = ("requests", "urllib3", "jmespath")
 
 
 def test_values_and_counters_are_told(source, asking, blue, clock):
