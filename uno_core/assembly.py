@@ -209,8 +209,9 @@ class Assembly:
         workload = _half(self.platform.workload, self.platform_info, "a workload")
         if self._places:
             platforms.append(self._built(self._places[Slot.GREEN]))
-            workload = Places(dict(zip(Slot, platforms, strict=True)), stepping=capabilities.steps)
-            capabilities = of_places(capabilities)
+            capable = [self._capable(one, self.platform_info) for one in platforms]
+            workload = Places(dict(zip(Slot, platforms, strict=True)), dict(zip(Slot, capable, strict=True)))
+            capabilities = of_places(*capable)
         router = self.platform.router if self.config.router is None and self.config.routed else None
         if (other := self.config.router) is not None:
             info = self.registry.find(PlatformInfo, other.name, where=other.where)

@@ -12,7 +12,8 @@ from bind import NAME, SECRET, Bind
 from clustered import Clustered
 from dialled import Dialled, asked
 from placed import server_of
-from shop import free_port, until
+from scaled import REQUESTS, autoscaler, replicas, scaled_by, wants_fewer
+from shop import ended, free_port, until
 from steady import Answer
 
 from tests.cluster.manifests import container, deployment, pod_spec, service
@@ -55,13 +56,22 @@ def west(there, cluster, kubernetes_client):
     cluster.api.call("DELETE", f"/api/v1/namespaces/{name}")
 
 
-def test_from_one_place_to_the_other_and_back_nothing_is_lost(there, west, tmp_path, monkeypatch):
-    for place, replicas in ((there, 3), (west, 1)):
-        place.make(deployment("my-app", pod_spec(container("v1.0.0")), replicas=replicas), service("my-app"))
-        place.rolled_out("my-app", replicas)
+@pytest.fixture
+def bind(tmp_path):
+    running = Bind(tmp_path / "bind", "127.0.0.1", free_port(), records=f"shop 2 A {ADDRESSES['blue']}")
+    running.start()
+    yield running
+    running.stop(kill=True)
+
+
+@pytest.fixture
+def app(there, west, bind, tmp_path, monkeypatch):
+    """Three pods here that carry everything, and one there."""
+    for place, count in ((there, 3), (west, 1)):
+        spec = pod_spec(container("v1.0.0", **REQUESTS))
+        place.make(deployment("my-app", spec, replicas=count), service("my-app"))
+        place.rolled_out("my-app", count)
         place.serves(place.host("my-app"), "v1.0.0")
-    bind = Bind(tmp_path / "bind", "127.0.0.1", free_port(), records=f"shop 2 A {ADDRESSES['blue']}")
-    bind.start()
     monkeypatch.setenv("UNO_TSIG", SECRET)
     app = Clustered(there, tmp_path)
     config = {
@@ -77,22 +87,38 @@ def test_from_one_place_to_the_other_and_back_nothing_is_lost(there, west, tmp_p
             "addresses": {slot: [address] for slot, address in ADDRESSES.items()},
         },
         "look_every": "1s",
+        "strategy": "blue-green",
         "strategies": {"blue-green": {"verify_for": "6s", "keep_old_for": "1s", "drain": "1s"}},
     }  # fmt: skip
     app.configure(yaml.safe_dump(config))
+    return app
+
+
+def test_from_one_place_to_the_other_and_back_nothing_is_lost(app, there, west, bind):
     hosts = {ADDRESSES["blue"]: there.host("my-app"), ADDRESSES["green"]: west.host("my-app")}
     server = (bind.address, bind.port)
-    try:
-        with Entering(there.cluster.port, 40.0, server=server, name=NAME, hosts=hosts) as load:
-            app.uno("deploy", "--strategy", "blue-green", "--image-tag", "v2.0.0")
-            assert asked(server, NAME) == [ADDRESSES["green"]]
-            west.serves(west.host("my-app"), "v2.0.0")
-            there.serves(there.host("my-app"), "v1.0.0")
-            app.uno("deploy", "--strategy", "blue-green", "--image-tag", "v3.0.0")
-            assert asked(server, NAME) == [ADDRESSES["blue"]]
-            there.serves(there.host("my-app"), "v3.0.0")
-        assert not load.lost(), load.lost()
-        assert load.of("v2.0.0")
-        assert load.of("v3.0.0")
-    finally:
-        bind.stop(kill=True)
+    with Entering(there.cluster.port, 40.0, server=server, name=NAME, hosts=hosts) as load:
+        app.uno("deploy", "--strategy", "blue-green", "--image-tag", "v2.0.0")
+        assert asked(server, NAME) == [ADDRESSES["green"]]
+        west.serves(west.host("my-app"), "v2.0.0")
+        there.serves(there.host("my-app"), "v1.0.0")
+        app.uno("deploy", "--strategy", "blue-green", "--image-tag", "v3.0.0")
+        assert asked(server, NAME) == [ADDRESSES["blue"]]
+        there.serves(there.host("my-app"), "v3.0.0")
+    assert not load.lost(), load.lost()
+    assert load.of("v2.0.0")
+    assert load.of("v3.0.0")
+
+
+def test_the_autoscaler_of_a_place_keeps_what_a_rollback_needs(app, there, bind, metrics):
+    metrics.use(there.name, "my-app", cpu="50m")
+    scaled_by(there, "my-app")
+    process = app.start("uno_core", "deploy", "--image-tag", "v2.0.0", "--option", "strategy.verify_for=10m")
+    until(lambda: asked((bind.address, bind.port), NAME) == [ADDRESSES["green"]])
+    metrics.use(there.name, "my-app", cpu="1m")
+    until(lambda: wants_fewer(there, "my-app"))
+    assert (autoscaler(there, "my-app").spec.min_replicas, replicas(there, "my-app")) == (3, 3)
+    app.uno("abort")
+    ended(process, code=3)
+    assert asked((bind.address, bind.port), NAME) == [ADDRESSES["blue"]]
+    assert autoscaler(there, "my-app").spec.min_replicas == 1, "what was its own is put back"

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from clustered import Clustered, lost
+from scaled import REQUESTS, autoscaler, replicas, scaled_by, wants_fewer
 from shop import ended, until
 
 from tests.cluster.manifests import http_route, weighted
@@ -14,7 +15,6 @@ pytest_plugins = ["tests.cluster.fixtures"]
 pytestmark = [pytest.mark.component("cluster"), pytest.mark.component("envoy")]
 
 ROUTE = ("gateway.networking.k8s.io", "v1", "httproutes")
-REQUESTS = {"resources": {"requests": {"cpu": "100m"}}}
 CONFIG = """\
 application: my-app
 environment: prod
@@ -26,35 +26,6 @@ strategies:
   blue-green: {{verify_for: 1s, keep_old_for: 1s, drain: 1s}}
   canary: {{increments: [50, 100], increment_interval: 60s, keep_old_for: 1s, drain: 1s}}
 """
-
-
-def scaled_by(there, name, **changes):
-    """Between 1 and 8 pods, each meant to use half of its 100m; made by somebody with kubectl."""
-    usage = {"type": "Utilization", "averageUtilization": 50}
-    spec = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-        "minReplicas": 1,
-        "maxReplicas": 8,
-        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": usage}}],
-        **changes,
-    }
-    there.autoscaling.create_namespaced_horizontal_pod_autoscaler(
-        there.name, {"metadata": {"name": name}, "spec": spec}
-    )
-
-
-def autoscaler(there, name):
-    return there.autoscaling.read_namespaced_horizontal_pod_autoscaler(name, there.name)
-
-
-def wants_fewer(there, name):
-    """Whether it would go lower if it might."""
-    conditions = autoscaler(there, name).status.conditions or ()
-    return any(one.type == "ScalingLimited" and one.reason == "TooFewReplicas" for one in conditions)
-
-
-def replicas(there, name):
-    return there.apps.read_namespaced_deployment(name, there.name).spec.replicas
 
 
 def of(there, slot):

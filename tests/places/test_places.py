@@ -8,6 +8,7 @@ from attrs import evolve
 from uno_core import (
     Capabilities,
     ConfigError,
+    Drift,
     Platform,
     PlatformError,
     Probe,
@@ -27,13 +28,18 @@ BLUE, GREEN = Slot.BLUE, Slot.GREEN
 ONE = Capabilities(mixed=True, granularity=1.0, unroute=True, marks=True, cas=True, bound=5.0, elastic=True)
 
 
+def composed_of(places, **capable):
+    """As the core does, each place able to do what it says."""
+    return Places(places, {slot: capable.get(slot.value, ONE) for slot in Slot})
+
+
 class Both(Platform):
     """What the core composes, as a platform."""
 
     def __init__(self, places, services):
         super().__init__(None, services)
         self.places = places
-        self.workload = Places(places)
+        self.workload = composed_of(places)
 
     def wait_for_change(self, timeout):
         self.services.clock.sleep_until_event(timeout)
@@ -63,7 +69,7 @@ class TestContract(WorkloadContract):
     @pytest.fixture
     def capabilities(self):
         # These need no step to get there, which the contract asks of whoever declares that.
-        return evolve(of_places(ONE), steps=False)
+        return evolve(of_places(ONE, ONE), steps=False)
 
     @pytest.fixture
     def unstartable(self):
@@ -72,7 +78,7 @@ class TestContract(WorkloadContract):
 
 @pytest.fixture
 def both(places):
-    return Places(places)
+    return composed_of(places)
 
 
 def deployed(both, clock, slot, version, count=2):
@@ -132,7 +138,7 @@ def test_a_place_that_cannot_lead_there_yet_is_asked_again_by_the_next_step(both
 def test_a_release_is_the_same_one_in_both_places_and_in_another_process(both, places, clock):
     release = deployed(both, clock, BLUE, "v1")
     deployed(both, clock, GREEN, "v1")
-    for one in (both, Places(places)):
+    for one in (both, composed_of(places)):
         assert [list(one.observe().slots[slot].wanted) for slot in Slot] == [[release], [release]]
 
 
@@ -141,7 +147,7 @@ def test_what_runs_in_a_place_is_kept_though_it_is_configured_otherwise_by_now(b
     places[BLUE].workload.converge(BLUE, {own: 2})
     places[BLUE].router.impose(whole(BLUE))
     clock.sleep(60)
-    Places(places).converge(BLUE, {Release("v1", "v1"): 3})
+    composed_of(places).converge(BLUE, {Release("v1", "v1"): 3})
     assert places[BLUE].workload.observe().slots[BLUE].wanted == {own: 3}
 
 
@@ -172,13 +178,77 @@ def test_a_place_without_a_workload_is_refused(services):
         pass
 
     with pytest.raises(Unsupported, match="the platform of blue runs no releases"):
-        Places({slot: Names(None, services) for slot in Slot}).observe()
+        composed_of({slot: Names(None, services) for slot in Slot}).observe()
 
 
 def test_two_places_do_not_promise_what_one_of_them_cannot_know():
-    able = of_places(Capabilities(retires=True, elastic=True, recalls=True, mixed=True))
-    assert (able.retires, able.elastic, able.recalls) == (False, False, False)
+    able = of_places(*2 * [Capabilities(retires=True, elastic=True, recalls=True, mixed=True)])
+    assert (able.retires, able.recalls) == (False, False)
     assert (able.mixed, able.steps) == (True, True)
+
+
+def test_two_places_can_what_both_can():
+    quick = Capabilities(mixed=True, cas=True, least_ready=1.0, elastic=True)
+    slow = Capabilities(write_horizon=20.0, least_ready=9.0)
+    for able in (of_places(quick, slow), of_places(slow, quick)):
+        assert (able.mixed, able.cas) == (False, False)
+        assert able.write_horizon >= 20
+        assert able.elastic, "one of them may be sized by an autoscaler"
+        assert able.least_ready == 1, "the shortest time there is"
+
+
+class Stepped:
+    """A workload that goes on, and can be held."""
+
+    def __init__(self, workload):
+        self.workload, self.did = workload, []
+
+    def __getattr__(self, name):
+        return getattr(self.workload, name)
+
+    def step(self, slot):
+        self.did.append(("step", slot))
+
+    def hold(self, slot, count):
+        self.did.append(("hold", slot, count))
+
+    def let_go(self, slot):
+        self.did.append(("let go", slot))
+
+
+def test_only_the_place_that_can_is_stepped_and_held(places):
+    for place in places.values():
+        place.workload = Stepped(place.workload)
+    places[GREEN].router.impose(whole(BLUE))
+    both = composed_of(places, blue=evolve(ONE, elastic=False), green=evolve(ONE, elastic=True, steps=True))
+    for slot in Slot:
+        both.step(slot)
+        both.hold(slot, 3)
+        both.let_go(slot)
+    assert not places[BLUE].workload.did
+    assert places[GREEN].workload.did == [("step", BLUE), ("hold", BLUE, 3), ("let go", BLUE)], "its own slot"
+
+
+def test_what_a_hand_leads_elsewhere_in_a_place_is_drift_and_not_overwritten(both, places, clock):
+    deployed(both, clock, GREEN, "v2")
+    both.step(GREEN)
+    places[GREEN].router.impose(whole(BLUE))
+    state = both.observe().slots[GREEN]
+    assert not state.ready(), "nobody gets there"
+    assert [str(one) for one in state.releases] == ["v2"], "what was started is still seen"
+    with pytest.raises(Drift, match="the place of green") as caught:
+        both.step(GREEN)
+    assert (caught.value.found, caught.value.expected) == (
+        "blue 100 %, green 0 %", "blue 0 %, green 100 %",
+    )  # fmt: skip
+    assert places[GREEN].router.observe().split == whole(BLUE)
+
+
+def test_what_is_split_in_a_place_already_is_not_overwritten(both, places):
+    places[GREEN].router.impose({BLUE: 50.0, GREEN: 50.0})
+    with pytest.raises(Drift, match="the place of green"):
+        both.converge(GREEN, {both.resolve(Release("v2")): 2})
+    assert not places[GREEN].workload.observe().slots[GREEN].wanted, "nothing was started under it"
 
 
 class Doubting:
@@ -221,7 +291,7 @@ def test_a_place_that_cannot_be_read_hides_nothing_of_the_other_one(both, places
         raise Unanswered("the apiserver does not answer")
 
     places[GREEN].workload.observe = dead
-    for one in (both, Places(places)):
+    for one in (both, composed_of(places)):
         seen = one.observe().slots
         assert seen[BLUE].ready() == 2
         assert seen[GREEN].wanted, "never as if nothing were there"

@@ -13,8 +13,9 @@ from attrs import define, evolve, field
 
 from uno_core.contracts.health import HealthCheck, Target
 from uno_core.contracts.platform import Capabilities, Platform, Router, Workload, WorkloadState
+from uno_core.effects.drift import show
 from uno_core.effects.world import CONDITIONAL
-from uno_core.errors import ConfigError, PlatformError, UnoError, Unsupported
+from uno_core.errors import ConfigError, Drift, PlatformError, UnoError, Unsupported
 from uno_core.model import Counts, Instance, Json, Probe, Release, Slot, SlotState, same_split, whole
 
 UNKNOWN = Release("unknown", "unknown")
@@ -26,12 +27,13 @@ class Places:
     """The workload that the platforms of both slots are together.
 
     A release is known by its version alone: what else makes one in a place (a directory, a template of pods)
-    is that place's own. stepping: the places are brought to what they were asked for a step at a time.
+    is that place's own. capable: what the platform of each can do.
     """
 
     platforms: Mapping[Slot, Platform[Any]]
-    stepping: bool = False
+    capable: Mapping[Slot, Capabilities]
     _asked: set[Slot] = field(init=False, factory=set)
+    _led: dict[Slot, Slot] = field(init=False, factory=dict)
     _seen: dict[Slot, SlotState] = field(init=False, factory=dict)
 
     def resolve(self, release: Release) -> Release:
@@ -52,8 +54,14 @@ class Places:
         """Ask the place of the slot, and have its own router lead there."""
         inner = self._inner(slot)
         own = {self._own(slot, release): n for release, n in counts.items()}
+        if own and (router := self.platforms[slot].router) is not None:
+            self._leads(slot, router, inner)
         self._workload(slot).converge(inner, own)
-        self._asked = self._asked | {slot} if own else self._asked - {slot}
+        if own:
+            self._asked.add(slot)
+        else:
+            self._asked.discard(slot)
+            self._led.pop(slot, None)
         self._lead(slot, inner)
 
     def observe(self) -> WorkloadState:
@@ -104,18 +112,40 @@ class Places:
     def step(self, slot: Slot) -> None:
         """Go on in the place, and have its router lead there, if that could not be before."""
         inner = self._inner(slot)
-        if self.stepping:
+        if self.capable[slot].steps:
             self._workload(slot).step(inner)  # type: ignore[attr-defined]  # declared: Stepping
         self._lead(slot, inner)
 
+    def hold(self, slot: Slot, count: int) -> None:
+        """Keep the autoscaler of the place from going lower, where it may have one."""
+        if self.capable[slot].elastic:
+            self._workload(slot).hold(self._inner(slot), count)  # type: ignore[attr-defined]  # declared: Elastic
+
+    def let_go(self, slot: Slot) -> None:
+        """Have it decide again."""
+        if self.capable[slot].elastic:
+            self._workload(slot).let_go(self._inner(slot))  # type: ignore[attr-defined]  # declared: Elastic
+
     def _lead(self, slot: Slot, inner: Slot) -> None:
+        """Have the place's own router lead there, where it leads nowhere yet."""
         router = self.platforms[slot].router
-        if (
-            slot in self._asked
-            and router is not None
-            and not same_split(router.observe().split, whole(inner))
-        ):
+        if slot not in self._asked or router is None:
+            return
+        if self._leads(slot, router, inner):
+            self._led[slot] = inner
+        else:
             router.write(whole(inner), None)
+
+    def _leads(self, slot: Slot, router: Router, inner: Slot) -> bool:
+        """Whether all of the place leads there. Raises Drift where somebody leads it elsewhere."""
+        held = router.observe().split
+        if not any(held.values()) or same_split(held, whole(inner)):
+            return any(held.values())
+        raise Drift(
+            f"somebody else writes what the place of {slot} leads to by itself",
+            found=show(held), expected=show(whole(inner)), where=f"platform.slots.{slot}",
+            remedy="find out who did; then `uno resume` goes on, or `uno rollback` goes back",
+        )  # fmt: skip
 
     # Each place
 
@@ -130,6 +160,8 @@ class Places:
 
     def _inner(self, slot: Slot) -> Slot:
         """The slot of the place itself: the one that serves there, if there was one before uno."""
+        if slot in self._led:
+            return self._led[slot]
         router = self.platforms[slot].router
         split = router.observe().split if router is not None else {}
         return next((one for one in Slot if split.get(one, 0.0) > 99.9), slot)
@@ -167,13 +199,32 @@ def _leads(router: Router, slot: Slot) -> bool:
     return same_split(held, whole(slot)) and same_split(router.in_force(), whole(slot))
 
 
-def of_places(place: Capabilities) -> Capabilities:
-    """What two places can do together: what one can, that needs nothing of the other.
+def of_places(blue: Capabilities, green: Capabilities) -> Capabilities:
+    """What two places can do together: what both can, and as slowly as the slower one.
 
-    No retiring and no holding: a place cannot know whether its slot carries traffic. Steps, since a router
-    may be able to lead somewhere only once something is there.
+    No retiring: a place cannot know whether its slot carries traffic. Steps, since a router may be able to
+    lead somewhere only once something is there.
     """
-    return evolve(place, retires=False, elastic=False, recalls=False, steps=True)
+    cas, horizon = _conditional(blue, green)
+    return evolve(
+        blue,
+        mixed=blue.mixed and green.mixed,
+        retires=False,
+        elastic=blue.elastic or green.elastic,
+        recalls=False,
+        steps=True,
+        cas=cas,
+        write_horizon=horizon,
+        least_ready=min(blue.least_ready, green.least_ready),
+    )
+
+
+def _conditional(one: Capabilities, other: Capabilities) -> tuple[bool, float]:
+    """Whether all writes to both are conditional; else how late any of them may land."""
+    if one.cas and other.cas:
+        return True, 0.0
+    alone = CONDITIONAL if one.cas != other.cas else 0.0
+    return False, max(one.write_horizon, other.write_horizon, alone)
 
 
 class Vouched:
@@ -205,9 +256,7 @@ def composed(workload: Capabilities, router: Capabilities) -> Capabilities:
 
     Writes are conditional only where those of both are; otherwise each may land as late as the later of them.
     """
-    both = workload.cas and router.cas
-    alone = CONDITIONAL if workload.cas != router.cas else 0.0
-    horizon = 0.0 if both else max(workload.write_horizon, router.write_horizon, alone)
+    cas, horizon = _conditional(workload, router)
     return evolve(
         router,
         mixed=workload.mixed,
@@ -216,7 +265,7 @@ def composed(workload: Capabilities, router: Capabilities) -> Capabilities:
         least_ready=workload.least_ready,
         recalls=workload.recalls,
         elastic=workload.elastic,
-        cas=both,
+        cas=cas,
         write_horizon=horizon,
     )
 

@@ -146,6 +146,20 @@ def test_it_moves_with_the_traffic_and_then_there_is_one_for_each_slot(platform,
     assert again["spec"]["minReplicaCount"] == 2
 
 
+def test_what_was_asked_for_stays_so_where_the_mark_is_elsewhere(platform, there, bring, until):
+    """Behind a name in DNS the marks of this platform's own router are not there to tell of a deployment."""
+    bring(GREEN, "0.2", 2)
+    platform.workload.let_go(GREEN)  # from here on it is the one that is scaled
+    platform.workload.hold(GREEN, 2)
+    there.apps.patch_namespaced_deployment_scale("shop-green", there.name, {"spec": {"replicas": 3}})
+    held = until(lambda: (s := platform.workload.observe().slots[GREEN]).ready() == 3 and s)
+    assert held.elastic
+    assert sum(held.wanted.values()) == 2, "more than that is the autoscaler's own will"
+    platform.workload.let_go(GREEN)
+    free = until(lambda: (s := platform.workload.observe().slots[GREEN]).ready() == 3 and s)
+    assert sum(free.wanted.values()) == 3, "that is what there is to go back to"
+
+
 def test_an_autoscaler_that_somebody_took_away_is_not_kept_for_the_other_slot(platform, there, bring, until):
     workload = platform.workload
     bring(GREEN, "0.2", 1)

@@ -55,6 +55,7 @@ class KubernetesWorkload:
         self.templates = Templates(cluster)
         self.marked: Callable[[], Any] = lambda: None
         self._said: dict[tuple[str, int], str] = {}
+        self._holding: set[Slot] = set()
 
     # What is to run
 
@@ -70,6 +71,7 @@ class KubernetesWorkload:
             self.templates.configuration.tidy()
 
     def converge(self, slot: Slot, counts: Counts) -> None:
+        self._holding.add(slot)
         self._converge(slot, counts)
         self._lead_there()
 
@@ -106,11 +108,13 @@ class KubernetesWorkload:
         if there is None or not count:
             return
         self._scaled_alone(slot, there, idle=True)
+        self._holding.add(slot)
         self.autoscalers.hold(name_of(there), count)
         if _replicas(there) < count:
             self._scale(there, count)
 
     def let_go(self, slot: Slot) -> None:
+        self._holding.discard(slot)
         if (there := self.cluster.deployments().get(slot)) is not None:
             self._scaled_alone(slot, there)
             self.autoscalers.let_go(name_of(there))
@@ -156,7 +160,7 @@ class KubernetesWorkload:
         if not deployments:
             return WorkloadState(slots={}, size=max(1, self._size()), captured=dict.fromkeys(Slot))
         sets, pods = self.cluster.replica_sets(), self.cluster.pods()
-        slots = {slot: self._slot(one, sets, pods) for slot, one in deployments.items()}
+        slots = {slot: self._slot(slot, one, sets, pods) for slot, one in deployments.items()}
         sizes = [_replicas(one) for one in deployments.values()]
         captured: Json = {
             slot.value: _captured(deployments[slot]) if slot in deployments else None for slot in Slot
@@ -180,7 +184,9 @@ class KubernetesWorkload:
         live = max(split, key=lambda slot: split[slot], default="")
         return sum(int(row["count"]) for row in (mark.get("releases") or {}).get(live, ()))
 
-    def _slot(self, deployment: Object, sets: Sequence[Object], pods: Sequence[Object]) -> SlotState:
+    def _slot(
+        self, slot: Slot, deployment: Object, sets: Sequence[Object], pods: Sequence[Object]
+    ) -> SlotState:
         container = self.templates.container(deployment)["name"]
         mine = {
             one["metadata"]["uid"]: release_of(one["spec"]["template"], container)
@@ -199,7 +205,8 @@ class KubernetesWorkload:
         release, count = self.templates.release(deployment), _replicas(deployment)
         autoscaler = self.autoscalers.of(name_of(deployment)) if count else None
         if autoscaler is not None:
-            held = autoscaler.floor if self.marked() else None
+            # Another platform's router has the mark with it: then what this process did tells.
+            held = autoscaler.floor if self.marked() or slot in self._holding else None
             # Of its own will it grows and shrinks all day: what is ready is what there is to go back to.
             count = held or min(count, sum(i.ready and i.release == release for i in instances)) or count
         if (why := _failure(deployment)) and sum(i.release == release for i in instances) < count:
