@@ -121,6 +121,11 @@ if TYPE_CHECKING:
     from uno_core.model import same_split as same_split
     from uno_core.model import share as share
     from uno_core.model import whole as whole
+    from uno_core.shelved.shelf import Overtaken as Overtaken
+    from uno_core.shelved.shelf import Shelf as Shelf
+    from uno_core.shelved.shelf import Thing as Thing
+    from uno_core.shelved.shelf import ThingName as ThingName
+    from uno_core.shelved.store import ShelvedStore as ShelvedStore
     from uno_core.story import Moment as Moment
     from uno_core.story import Story as Story
     from uno_core.story import Told as Told
@@ -169,6 +174,8 @@ _HOMES = {
         "Slot",
         "SlotState", "Snapshot", "Split", "Status", "Verdict", "needed", "same_split", "share", "whole",
     ),
+    "shelved.shelf": ("Overtaken", "Shelf", "Thing", "ThingName"),
+    "shelved.store": ("ShelvedStore",),
     "story": ("Moment", "Story", "Told", "story_of"),
     "wire": ("from_json", "to_json"),
 }  # fmt: skip

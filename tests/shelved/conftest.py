@@ -1,0 +1,18 @@
+import pytest
+from drawer import Drawer, MyShelf, MyStore
+
+
+@pytest.fixture
+def drawer():
+    return Drawer()
+
+
+@pytest.fixture
+def connect(drawer, services):
+    """A store as one more machine has it; what is special about its shelf by keyword."""
+    return lambda **more: MyStore(MyShelf(drawer, **more), services)
+
+
+@pytest.fixture
+def store(connect):
+    return connect()

@@ -1,0 +1,1 @@
+"""A state store over named objects, each written only where nobody else wrote since."""
