@@ -6,9 +6,9 @@ import pytest
 
 from uno_aws.options import AwsOptions
 from uno_core import Condition, Locked, StateError, Status
+from uno_core.shelved import index
 from uno_core.testing.lock import KEY, owner
 from uno_core.testing.state import DAY, entry, record
-from uno_state_s3 import records
 from uno_state_s3.options import S3Options
 
 pytest_plugins = ["clouds"]
@@ -62,7 +62,7 @@ def test_words_may_come_before_their_deployment(store, connect):
 
 @component
 def test_whoever_was_called_is_heard_of(connect, monkeypatch):
-    monkeypatch.setattr("uno_state_s3.words.CALLED", 0.0)
+    monkeypatch.setattr("uno_core.shelved.words.CALLED", 0.0)
     store, other = connect(), connect()
     shops = [store.create(record(environment=one)).id for one in ("testing", "live", "eu")]
     assert list(other.called()) == []
@@ -131,8 +131,8 @@ def test_names_may_have_any_characters(store, connect, key):
 
 @component
 def test_old_deployments_are_forgotten_with_all_their_parts(store, names, monkeypatch):
-    monkeypatch.setattr(records, "KEPT", 3)
-    monkeypatch.setattr(records, "SERVED", 2)
+    monkeypatch.setattr(index, "KEPT", 3)
+    monkeypatch.setattr(index, "SERVED", 2)
     ended = [Status.SUCCESSFUL, *[Status.ROLLED_BACK] * 2, Status.SUCCESSFUL, *[Status.FAILED] * 3]
     for status in ended:
         made = store.create(record())
@@ -148,8 +148,8 @@ def test_old_deployments_are_forgotten_with_all_their_parts(store, names, monkey
 
 @component
 def test_whoever_may_not_delete_is_warned_and_goes_on(store, aws, monkeypatch, logger, names):
-    monkeypatch.setattr(records, "KEPT", 1)
-    monkeypatch.setattr(records, "SERVED", 0)
+    monkeypatch.setattr(index, "KEPT", 1)
+    monkeypatch.setattr(index, "SERVED", 0)
     aws.front.denied.add("s3:DELETE *")
     for _ in range(3):
         store.update(store.create(record()).id, at=DAY, status=Status.FAILED)
@@ -261,14 +261,14 @@ def test_a_doctor_finds_out_that_conditions_are_ignored(store, monkeypatch):
 
 @component
 def test_an_answer_without_a_date_is_told(store, monkeypatch):
-    read = store._aws.read
+    read = store._shelf.aws.read
 
     def dateless(*args, **more):
         answer = read(*args, **more)
         answer["ResponseMetadata"]["HTTPHeaders"].pop("date")
         return answer
 
-    monkeypatch.setattr(store._aws, "read", dateless)
+    monkeypatch.setattr(store._shelf.aws, "read", dateless)
     with pytest.raises(StateError, match="what time it is"):
         store.create(record())
 

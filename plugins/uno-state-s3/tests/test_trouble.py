@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from uno_core import Forbidden, Locked, LockLost, StateError, Status, SystemClock
+from uno_core.shelved import index
 from uno_core.testing.lock import KEY, at_once, owner
 from uno_core.testing.state import DAY, entry, record
-from uno_state_s3 import records
 
 pytest_plugins = ["clouds"]
 
@@ -112,7 +112,7 @@ def test_another_write_in_progress_is_waited_for(store, aws):
 
 
 def test_others_write_all_the_time(store, aws, monkeypatch):
-    monkeypatch.setattr("uno_state_s3.objects.TURNS", 3)
+    monkeypatch.setattr("uno_core.shelved.shelf.TURNS", 3)
     shop = store.create(record()).id
     aws.front.inject("s3:PUT *", code="PreconditionFailed", status=412, times=99)
     with pytest.raises(StateError, match="others write the same object"):
@@ -137,7 +137,7 @@ def frozen(connect):
         put = former._shelf.put
 
         def frozen(name, *more):
-            if name.startswith(begins):
+            if str(name).startswith(begins):
                 former._shelf.put = put
                 other.acquire(KEY, owner(2), ttl=600, take_over=True)
             return put(name, *more)
@@ -156,7 +156,7 @@ def test_a_line_of_a_former_owner_is_not_written(frozen):
 
 
 def test_a_line_of_a_former_owner_is_not_written_to_the_next_part(frozen, monkeypatch):
-    monkeypatch.setattr("uno_state_s3.journal.PART", 1)
+    monkeypatch.setattr("uno_core.shelved.journal.PART", 1)
     former, other, lease, shop = frozen("journal/shop-testing-1/00002")
     former.append(shop, entry(2), lease=lease)
     with pytest.raises(LockLost):
@@ -359,7 +359,7 @@ def test_nobody_is_there(connect):
 
 
 def test_what_is_too_much_is_an_error_of_the_state(store, monkeypatch):
-    monkeypatch.setattr("uno_state_s3.objects.LARGEST", 1000)
+    monkeypatch.setattr("uno_state_s3.shelf.LARGEST", 1000)
     shop = store.create(record()).id
     with pytest.raises(StateError, match="too much"):
         store.append(shop, entry(1, value="x" * 2000))
@@ -368,7 +368,7 @@ def test_what_is_too_much_is_an_error_of_the_state(store, monkeypatch):
 
 
 def test_words_have_an_end(store, monkeypatch):
-    monkeypatch.setattr(records, "WORDS", 3)
+    monkeypatch.setattr(index, "WORDS", 3)
     for _ in range(2):
         store.signal("shop-testing-1", "pause", {}, by="ann", at=DAY)
     with pytest.raises(StateError, match="too many words"):
