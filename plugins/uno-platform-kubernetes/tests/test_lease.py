@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from uno_core import Forbidden, Locked, LockLost, StateError, Status, SystemClock
+from uno_core.shelved import index, journal
 from uno_core.testing.lock import KEY, owner
 from uno_core.testing.state import DAY, entry, record
-from uno_platform_kubernetes import records, state
 
 pytest_plugins = ["clusters"]
 pytestmark = pytest.mark.component("cluster")
@@ -143,9 +143,7 @@ def frozen(monkeypatch):
 
             return written
 
-        for shelf in (store._shelf, store._leases.shelf):
-            for name in ("add", "change"):
-                monkeypatch.setattr(shelf, name, slow(getattr(shelf, name)))
+        monkeypatch.setattr(store._shelf, "put", slow(store._shelf.put))
         return left
 
     return freeze
@@ -171,7 +169,7 @@ def test_whoever_is_frozen_in_a_write_while_taken_over_writes_nothing(
     connect, frozen, monkeypatch, case, nth
 ):
     what, length = case
-    monkeypatch.setattr(records, "PART", 10000)
+    monkeypatch.setattr(journal, "PART", 10000)
     store, other = connect(), connect()
     former = store.acquire(KEY, owner(1), ttl=600)
     shop = store.create(record()).id
@@ -363,8 +361,8 @@ RULES = [
 
 
 def test_these_rights_are_enough(connect, there, until, monkeypatch):
-    monkeypatch.setattr(state, "KEPT", 0)
-    monkeypatch.setattr(state, "SERVED", 0)
+    monkeypatch.setattr(index, "KEPT", 0)
+    monkeypatch.setattr(index, "SERVED", 0)
     there.rbac.create_namespaced_role(there.name, {"metadata": {"name": "uno"}, "rules": RULES})
     there.rbac.create_namespaced_role_binding(
         there.name,
