@@ -1,5 +1,5 @@
 import pytest
-from drawer import Drawer, MyShelf, MyStore
+from drawer import Drawer, MyStore
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def drawer():
 @pytest.fixture
 def connect(drawer, services):
     """A store as one more machine has it; what is special about its shelf by keyword."""
-    return lambda **more: MyStore(MyShelf(drawer, **more), services)
+    return lambda **more: MyStore({"drawer": drawer, **more}, services)
 
 
 @pytest.fixture

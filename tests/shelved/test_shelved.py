@@ -1,8 +1,10 @@
 """What a third party makes of a few methods is a whole state store, whatever happens between its writes."""
 
+from urllib.parse import unquote
+
 import pytest
 
-from uno_core import Locked, LockLost, Overtaken, StateError, Status
+from uno_core import Locked, LockLost, Overtaken, Shelf, StateError, Status, ThingName
 from uno_core.shelved import index, journal, shelf
 from uno_core.testing import StateStoreContract
 from uno_core.testing.lock import KEY, owner
@@ -154,4 +156,19 @@ def test_old_deployments_are_forgotten_with_all_their_parts(store, drawer, monke
     assert store.create(record()).id == "shop-testing-6"
     stays = {f"shop-testing-{n}" for n in (6, 5, 4, 1)}
     assert {one.id for one in store.list()} == stays
-    assert {name.split("/")[1] for name in drawer.texts if "/" in name} == stays
+    assert {name.of for name in drawer.texts if name.of} == stays
+
+
+def test_a_shelf_that_cannot_put_is_none():
+    class Half(Shelf):
+        def find(self, name):
+            return None
+
+    with pytest.raises(TypeError, match="put"):
+        Half()
+
+
+@pytest.mark.parametrize("of", ["a/b-testing-1", "shop ü%2F-testing-1", ".."])
+def test_names_can_be_taken_apart_again(of):
+    kind, name, part = str(ThingName("journal", of, 7)).split("/")
+    assert (kind, unquote(name), int(part)) == ("journal", of, 7)

@@ -20,7 +20,7 @@ from uno_core import Overtaken, Services, Shelf, ShelvedStore, Thing, ThingName
 class Drawer:
     """What the machines have in common: text, number of its version and when it was put, by name."""
 
-    texts: dict[str, tuple[str, int, float]] = field(factory=dict)
+    texts: dict[ThingName, tuple[str, int, float]] = field(factory=dict)
     guard: threading.RLock = field(factory=threading.RLock)
     written: int = 0
 
@@ -39,9 +39,9 @@ class MyShelf(Shelf):
 
     def find(self, name: ThingName) -> Thing | None:
         with self.drawer.guard:
-            if str(name) not in self.drawer.texts:
+            if name not in self.drawer.texts:
                 return None
-            text, version, at = self.drawer.texts[str(name)]
+            text, version, at = self.drawer.texts[name]
             age = time.monotonic() - at if self.tells_age else 0.0
             return Thing(name=name, version=str(version), data=json.loads(text), age=age)
 
@@ -58,18 +58,18 @@ class MyShelf(Shelf):
     def overwrite(self, name: ThingName, data: Mapping[str, Any]) -> None:
         with self.drawer.guard:
             self.drawer.written += 1
-            self.drawer.texts[str(name)] = (json.dumps(data), self.drawer.written, time.monotonic())
+            self.drawer.texts[name] = (json.dumps(data), self.drawer.written, time.monotonic())
 
     def remove(self, name: ThingName) -> None:
         with self.drawer.guard:
-            self.drawer.texts.pop(str(name), None)
+            self.drawer.texts.pop(name, None)
 
     def listed(self, key: str = "") -> Iterable[tuple[ThingName, str]]:
         with self.drawer.guard:
-            rows = [(name.split("/"), row) for name, row in self.drawer.texts.items()]
-        return [(ThingName(*name), str(row[1])) for name, row in rows if name[0] == "deployment"]
+            things = list(self.drawer.texts.items())
+        return [(name, str(version)) for name, (_, version, _) in things if name.kind == "deployment"]
 
 
 class MyStore(ShelvedStore):
-    def __init__(self, shelf: MyShelf, services: Services) -> None:
-        super().__init__(shelf, services)
+    def __init__(self, options: Mapping[str, Any], services: Services) -> None:
+        super().__init__(MyShelf(**options), services)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -75,13 +76,13 @@ class Shelf(Protocol):
     Overtaken, and whoever wrote it reads what is there.
     """
 
+    @abstractmethod
     def where(self, name: ThingName | None = None) -> str:
         """Where an object lies, or all of them, for a person who looks for it. Does no I/O."""
-        ...
 
+    @abstractmethod
     def find(self, name: ThingName) -> Thing | None:
         """As it is now; None where it is not."""
-        ...
 
     def look(self, name: ThingName, version: str = "") -> Thing | None:  # noqa: ARG002 - for those that remember
         """The same, for what is asked for again and again: what is known already need not be sent anew.
@@ -91,6 +92,7 @@ class Shelf(Protocol):
         """
         return self.find(name)
 
+    @abstractmethod
     def put(self, name: ThingName, data: Mapping[str, Any], over: Thing | None) -> Thing:
         """Write it in place of what was read, if that is there still; None: if nothing is there.
 
@@ -98,19 +100,18 @@ class Shelf(Protocol):
         version one does. Raises Overtaken otherwise, and nothing is written then. data: JSON, with tuples for
         lists here and there. Returns it as it is read from now on.
         """
-        ...
 
+    @abstractmethod
     def overwrite(self, name: ThingName, data: Mapping[str, Any]) -> None:
         """Write it, whatever is there. May raise Overtaken where another one is just writing it."""
-        ...
 
+    @abstractmethod
     def remove(self, name: ThingName) -> None:
         """Delete it. Idempotent."""
-        ...
 
+    @abstractmethod
     def listed(self, key: str = "") -> Iterable[tuple[ThingName, str]]:
-        """Name and version of all deployments; where a key is given, others than its own may be left out."""
-        ...
+        """Name and version of all deployments as they are now; others than those of a key may be left out."""
 
     def called(self) -> Sequence[Thing] | None:
         """All deployments whose data says `called: true`; None where it takes a look at each to know."""
