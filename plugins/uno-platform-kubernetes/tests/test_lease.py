@@ -90,6 +90,23 @@ def test_its_owner_knows_when_it_has_expired(connect, ahead):
         store.renew(lease, ttl=30)
 
 
+class Leaping(SystemClock):
+    """A clock that is set forward all the time."""
+
+    leaps = 0
+
+    def now(self):
+        self.leaps += 1
+        return super().now() + timedelta(minutes=10 * self.leaps)
+
+
+def test_its_owners_clock_may_be_set_meanwhile(connect):
+    store = connect(clock=Leaping())
+    lease = store.acquire(KEY, owner(1), ttl=30)
+    for _ in range(3):
+        lease = store.renew(lease, ttl=30)
+
+
 def test_it_says_whose_it_is_to_a_person(connect, there):
     connect().acquire(KEY, owner(1), ttl=30)
     spec = there.coordination.read_namespaced_lease(f"uno-{KEY}", there.name).spec

@@ -251,6 +251,21 @@ def test_a_line_is_one_request_and_a_renewal_too(store, asked):
 
 
 @real
+def test_to_begin_and_to_take_over_are_a_handful(connect, asked):
+    store, other = connect(), connect()
+
+    def count(work):
+        return sum(asked(work).values())
+
+    assert count(lambda: store.acquire(KEY, owner(1), ttl=600)) == 3
+    lease = store.holder(KEY)
+    assert count(lambda: store.create(record(), lease=lease)) == 7
+    store.append("shop-testing-1", entry(1), lease=lease)
+    assert count(store.list) == 2, "all of them, and their order"
+    assert count(lambda: other.acquire(KEY, owner(2), ttl=600, take_over=True)) == 9
+
+
+@real
 def test_whoever_waits_asks_nothing_and_hears_soon(connect, asked, until):
     store, other = connect(), connect()
     shop = store.create(record()).id

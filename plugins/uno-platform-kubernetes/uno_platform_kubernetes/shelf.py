@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from attrs import evolve
+
 from uno_core import (
     ConfigError,
     Forbidden,
@@ -128,7 +130,8 @@ class KubernetesShelf(Shelf):
         self._wrote.add(_resource(name))
         if not _is_lease(name):
             self.polls.keep(found)
-        return self._thing(name, found)
+        # Just now, whatever our clock says that may have been set meanwhile.
+        return evolve(self._thing(name, found), age=0.0)
 
     def _thing(self, name: ThingName, found: Object) -> Thing:
         version = str(found["metadata"]["resourceVersion"])
