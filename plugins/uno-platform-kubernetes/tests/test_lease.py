@@ -1,5 +1,6 @@
 """The lease: the contract of a lock, fencing at every instant, and what a cluster does to either."""
 
+import itertools
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -90,21 +91,11 @@ def test_its_owner_knows_when_it_has_expired(connect, ahead):
         store.renew(lease, ttl=30)
 
 
-class Leaping(SystemClock):
-    """A clock that is set forward all the time."""
-
-    leaps = 0
-
-    def now(self):
-        self.leaps += 1
-        return super().now() + timedelta(minutes=10 * self.leaps)
-
-
-def test_its_owners_clock_may_be_set_meanwhile(connect):
-    store = connect(clock=Leaping())
-    lease = store.acquire(KEY, owner(1), ttl=30)
-    for _ in range(3):
-        lease = store.renew(lease, ttl=30)
+def test_its_owners_clock_may_be_set_meanwhile(connect, ahead, monkeypatch):
+    moments = (datetime.now(UTC) + timedelta(minutes=10 * n) for n in itertools.count())
+    monkeypatch.setattr(ahead, "now", lambda: next(moments))
+    store = connect(clock=ahead)
+    store.renew(store.acquire(KEY, owner(1), ttl=30), ttl=30)
 
 
 def test_it_says_whose_it_is_to_a_person(connect, there):
@@ -149,18 +140,15 @@ def frozen(monkeypatch):
     """The nth write of a store waits until `meanwhile` has happened: as a process that was stopped there."""
 
     def freeze(store, nth, meanwhile):
-        left = [nth]
+        left, put = [nth], store._shelf.put
 
-        def slow(write):
-            def written(*arguments):
-                left[0] -= 1
-                if left[0] == 0:
-                    meanwhile()
-                return write(*arguments)
+        def slow(*arguments):
+            left[0] -= 1
+            if left[0] == 0:
+                meanwhile()
+            return put(*arguments)
 
-            return written
-
-        monkeypatch.setattr(store._shelf, "put", slow(store._shelf.put))
+        monkeypatch.setattr(store._shelf, "put", slow)
         return left
 
     return freeze
