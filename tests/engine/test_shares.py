@@ -49,3 +49,10 @@ def test_multiples_are_exact():
     assert tenths.nearest(34) == 30
     assert Capabilities().gives(100)
     assert not Capabilities().gives(50)
+
+
+def test_some_of_the_traffic_is_neither_none_nor_all():
+    halves, tenths = Capabilities(granularity=50), Capabilities(granularity=10)
+    assert [halves.nearest(percent) for percent in (0, 10, 90, 100)] == [0, 50, 50, 100]
+    assert [tenths.nearest(percent) for percent in (1, 99)] == [10, 90]
+    assert Capabilities().nearest(10) == 0, "there is nothing in between"

@@ -215,9 +215,15 @@ class Capabilities:
         return best.numerator, best.denominator - best.numerator
 
     def nearest(self, percent: float) -> float:
-        """The share in percent that is nearest to this one, of those that the platform can give."""
+        """The share in percent that is nearest to this one, of those that the platform can give.
+
+        Some of the traffic is neither none nor all of it, where there are multiples in between.
+        """
         if not self.parts:
-            return round(percent / self.granularity) * self.granularity
+            count = round(percent / self.granularity)
+            if self.weights and abs(count * self.granularity - percent) > 1e-6 * self.granularity:
+                count = min(max(count, 1), math.ceil(100.0 / self.granularity) - 1)
+            return count * self.granularity
         one, other = self.ratio(percent)
         return 100.0 * one / (one + other)
 

@@ -133,7 +133,8 @@ class Listed:
             raise Unsupported(
                 f"{slot} cannot have {percent:g} % of the traffic with {self._of} addresses",
                 found=f"{percent:g} %", expected=f"a multiple of {self.granularity:g} %",
-                remedy=f"the nearest possible share is {round(count) * self.granularity:g} %",
+                remedy="the nearest possible share is"
+                f" {Capabilities(granularity=self.granularity).nearest(percent):g} %",
             )  # fmt: skip
         chosen = fit[: round(count)]
         if len(chosen) < round(count):
