@@ -73,11 +73,11 @@ def imports(session):
 
 @nox.session
 def tests(session):
-    """Everything that pytest finds; what needs no real component beside it two at a time."""
+    """Everything that pytest finds; with real components four at a time, since they mostly wait."""
     if session.posargs:
         return run(session, "pytest", *session.posargs)
     run(session, "pytest", "-n", "2", "--dist", "worksteal", "-m", "not component")
-    run(session, "pytest", "-n", "2", "--dist", "worksteal", "-m", "component and not alone")
+    run(session, "pytest", "-n", "4", "--dist", "worksteal", "-m", "component and not alone")
     return run(session, "pytest", "-m", "alone")
 
 

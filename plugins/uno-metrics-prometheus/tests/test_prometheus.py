@@ -160,11 +160,13 @@ def test_a_target_that_vanishes_is_counted_to_its_end_and_is_no_data_then(
     start = exporter.scraped()
     for _ in range(4):
         exporter.request(app)
-    end = exporter.scraped()
+    exporter.scraped()
     exporter.stop()
+    gone = exporter.scrapes[-1][0]
+    another.scraped()
     later = another.scraped()
     assert counted(provider, query, start, later).requests == 4
-    nothing = provider.window(query, when(end + 1), when(later))
+    nothing = provider.window(query, when(gone + 0.5), when(later))
     assert isinstance(nothing, NoData)
     assert "nothing was scraped within the window" in nothing.reason
 
