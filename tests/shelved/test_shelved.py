@@ -137,6 +137,31 @@ def test_a_deployment_of_whoever_died_before_it_began_is_begun_by_the_next(conne
         other.create(record())
 
 
+@pytest.mark.parametrize("by", ["whoever begins", "whoever takes over"])
+def test_where_somebody_deleted_the_index_it_is_made_of_what_is_there(store, drawer, connect, by):
+    def ended(environment):
+        made = store.create(record(environment=environment))
+        store.append(made.id, entry(1))
+        store.update(made.id, at=DAY, status=Status.SUCCESSFUL)
+        return made.id
+
+    lease = store.acquire(KEY, owner(1), ttl=600)
+    ends = [ended(one) for one in ("testing", "testing", "live")]
+    under_way = store.create(record(), lease=lease).id
+    drawer.texts.pop(ThingName("index"))
+    other = connect()
+    if by == "whoever takes over":
+        other.acquire(KEY, owner(2), ttl=600, take_over=True)
+    with pytest.raises(Locked, match=under_way):
+        other.create(record())
+    other.update(under_way, at=DAY, status=Status.FAILED)
+    assert other.create(record()).id == "shop-testing-4", "no number is given twice"
+    other.update("shop-testing-4", at=DAY, status=Status.FAILED)
+    other.update(ends[0], at=DAY, status=Status.ROLLBACK_IN_PROGRESS)
+    assert other.get(ends[0]).status is Status.ROLLBACK_IN_PROGRESS, "its turn is a new one"
+    assert {one.id for one in other.list(application="shop", environment="live")} == {ends[2]}
+
+
 def test_whoever_was_called_is_found_among_all(store, connect):
     shops = [store.create(record(environment=one)).id for one in ("testing", "live")]
     word = store.signal(shops[1], "pause", {}, by="ann", at=DAY)

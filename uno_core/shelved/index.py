@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -148,6 +148,23 @@ class Index:
     def of(cls, thing: Thing | None) -> Index:
         found = thing.data.get("index") if thing is not None else None
         return from_json(found, cls) if found else cls()
+
+    @classmethod
+    def anew(cls, kept: Iterable[Kept]) -> Index:
+        """What the deployments tell themselves, where somebody deleted it: numbers and turns go on."""
+        last: dict[str, int] = {}
+        claims: dict[str, Claim] = {}
+        known: dict[str, dict[str, Known]] = {}
+        for turn, record in sorted(((one.claim, one.record) for one in kept), key=lambda row: row[0]):
+            if record is None:
+                continue
+            key, place = f"{record.application}-{record.environment}", place_of(record)
+            last[key] = max(last.get(key, 0), number_of(record.id))
+            claims[place] = Claim(id=record.id, turn=turn, nonce="")
+            status = record.status if record.status.final else None
+            known.setdefault(place, {})[record.id] = Known(began=turn, status=status)
+        turns = [claim.turn for claim in claims.values()]
+        return cls(turn=max(turns, default=0), last=last, claims=claims, known=known)
 
     def due(self, id: str) -> Claim | None:
         """The claim of a deployment that may have to be carried out yet."""

@@ -88,8 +88,8 @@ class ShelvedStore(StateStore):
             self._journal(name.of).fence(key, epoch)
 
     def _stamp_index(self, key: str, epoch: int) -> None:
-        found = self._shelf.find(INDEX)
-        self._write_index(found, Index.of(found), fenced(found, key, epoch))
+        found, index = self._indexed()
+        self._write_index(found, index, fenced(found, key, epoch))
 
     def _stamp_deployment(self, id: str, key: str, epoch: int) -> None:
         # What was claimed before is not to be carried out after, so `_kept` begins it.
@@ -136,12 +136,11 @@ class ShelvedStore(StateStore):
         What is claimed is over once its deployment, as of this very claim, has ended: so nobody needs
         to write here that it has. Only a claim makes it be under way once more.
         """
-        found = self._shelf.find(INDEX)
-        index = Index.of(found)
+        found, index = self._indexed()
         claim = index.claims.get(place_of(record))
         former: Record | None = None
-        if found is not None and claim is not None:
-            if claim.nonce == nonce:
+        if claim is not None:
+            if found is not None and claim.nonce == nonce:
                 return found
             kept = self._find(claim.id) if claim.record is None else self._settle(claim)
             former = kept.record if kept is not None else None
@@ -149,6 +148,14 @@ class ShelvedStore(StateStore):
                 raise self._under_way(former)
         self._leases.check(lease, found)
         return self._write_index(found, index.claimed(record, nonce, former), _fence(lease, found))
+
+    def _indexed(self) -> tuple[Thing | None, Index]:
+        """The index as it is now; where there is none, made of all that is there."""
+        found = self._shelf.find(INDEX)
+        if found is not None:
+            return found, Index.of(found)
+        things = [self._shelf.look(name, version) for name, version in self._shelf.listed()]
+        return None, Index.anew(Kept(one) for one in things if one is not None)
 
     def _write_index(self, found: Thing | None, index: Index, fence: Mapping[str, int]) -> Thing:
         data = {"index": to_json(index), "fence": dict(fence)}

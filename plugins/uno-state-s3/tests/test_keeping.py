@@ -200,9 +200,9 @@ class TestRequests:
         assert first == [f"GET lease/{KEY}", "GET index", f"PUT lease/{KEY}"]
         lease = store.renew(store.acquire(KEY, owner(1), ttl=600, take_over=True), ttl=600)
         assert asked(lambda: store.create(record(), lease=lease)) == [
-            f"PUT lease/{KEY}", "GET index", "PUT index", "GET deployment/shop-testing-1",
+            f"PUT lease/{KEY}", "GET index", "GET ", "PUT index", "GET deployment/shop-testing-1",
             "PUT deployment/shop-testing-1", "GET index", "PUT index",
-        ]  # fmt: skip
+        ], "the first one looks whether there is anything"  # fmt: skip
 
     def test_to_take_over_is_about_ten(self, store, connect, asked):
         lease = store.acquire(KEY, owner(1), ttl=600)
