@@ -94,6 +94,17 @@ def test_what_somebody_else_writes_in_the_middle_stops_it(app, bind):
     app.uno("rollback")
 
 
+def test_an_address_that_somebody_adds_stops_it_and_is_no_hindrance_to_go_back(app, bind):
+    process = app.start(*app.asking("canary", "v2", "increment_interval=60s"))
+    until(lambda: app.answered() == {"blue", "green"})
+    bind.update(KEY, SECRET, lambda update: update.add(f"{NAME}.", 2, "A", "203.0.113.9"))
+    done = ended(process, code=7)
+    assert "somebody else changed" in done.err
+    back = app.uno("rollback")
+    assert "203.0.113.9" in back.out + back.err, "what is taken out is told"
+    assert bind.values("shop") == [app.addresses["blue"]]
+
+
 def test_a_name_server_that_refuses_and_restarts_in_the_middle_costs_nothing(app, bind):
     with app.load() as load:
         process = app.start(*app.asking("canary", "v2"))

@@ -10,7 +10,7 @@ import dns.query
 import dns.update
 import pytest
 from attrs import evolve
-from bind import BLUE, GREEN, NAME, OTHER, SECRET, ZONE, Bind
+from bind import BLUE, GREEN, KEY, NAME, OTHER, SECRET, ZONE, Bind
 from shop import free_port
 
 from uno_core import (
@@ -94,12 +94,35 @@ class TestOthers:
 
     def test_addresses_of_strangers_are_refused(self, make_updating, bind):
         bind.replace(("A", 60, BLUE[0]), ("A", 60, "203.0.113.7"))
-        for call in (make_updating().router.observe, lambda: make_updating().router.write(TO_GREEN, None)):
+        for call in (make_updating().prepare, lambda: make_updating().router.write(TO_GREEN, None)):
             with pytest.raises(ConfigError, match="belongs to no slot") as raised:
                 call()
             assert raised.value.found == "203.0.113.7"
         *_, last = make_updating().diagnose()
         assert (last.about, last.condition) == ("record", Condition.ERROR)
+
+    @pytest.mark.parametrize("added", [("A", 2, "203.0.113.7"), ("AAAA", 60, "2001:db8::1")])
+    def test_what_somebody_adds_is_drift_on_the_way_and_no_hindrance_to_go_back(
+        self, make_updating, bind, logger, added
+    ):
+        bind.replace(*(("A", 2, one) for one in BLUE[:2]))
+        router = make_updating().router
+        captured = router.observe().captured
+        router.write(TO_GREEN, router.observe().token)
+        kind, ttl, value = added
+        bind.update(KEY, SECRET, lambda update: update.add("shop", ttl, kind, value))
+        make_updating().prepare()
+        state = router.observe()
+        assert kind != "A" or sum(state.split.values()) < 99, "somebody else has a part of it"
+        with pytest.raises(Drift, match="somebody else changed") as raised:
+            router.write(TO_GREEN, state.token)
+        assert value in raised.value.found
+        router.write(TO_BLUE, None)
+        assert sorted(bind.values("shop", "A")) == BLUE[:2]
+        assert bind.values("shop", "AAAA") == ([value] if kind == "AAAA" else []), "not uno's to write"
+        assert value in str(logger.lines)
+        router.restore(captured)
+        assert router.observe().split == TO_BLUE
 
     @pytest.mark.parametrize(("kind", "value"), [("AAAA", "2001:db8::1"), ("CNAME", "elsewhere.example.")])
     def test_another_type_is_refused(self, make_updating, bind, kind, value):

@@ -219,6 +219,19 @@ class TestRefused:
         assert "purple" in raised.value.found
         assert weights(hosted) == {"blue": 1, "green": 0, "purple": 1}
 
+    def test_what_somebody_adds_is_no_hindrance_to_go_back_and_stays(self, make_hosted, hosted, sets, pair):
+        pair(1, 0)
+        router = make_hosted().router
+        router.write(GREEN, router.observe().token)
+        ttl = router.observe().captured["sets"][0]["ttl"]
+        hosted.settled(sets.create(sets.weighted("purple", 100, "192.0.2.3", name="shop", ttl=ttl)))
+        state = router.observe()
+        assert state.split == {Slot.BLUE: 0.0, Slot.GREEN: 50.0}, "the rest is somebody else's"
+        with pytest.raises(Drift, match="somebody else changed"):
+            router.write(GREEN, state.token)
+        router.write(BLUE, None)
+        assert weights(hosted) == {"blue": 100, "green": 0, "purple": 100}
+
     def test_they_may_be_named(self, make_hosted, hosted, sets):
         hosted.settled(sets.create(sets.weighted("old", 1, ONE, name="shop")))
         router = make_hosted({"identifiers": {"blue": "old", "green": "new"}}).router

@@ -30,9 +30,12 @@ class Encoding(Protocol):
         """Where shares are ratios of two whole numbers: the greatest of them; else 0."""
 
     def split(self, sets: Sequence[RecordSet]) -> Split:
-        """The shares; empty where the name leads nowhere. Raises ConfigError for what
-        is not uno's to write.
+        """The shares, of whatever there is: they sum to less than 100 where the name leads elsewhere too.
+        Empty where it leads nowhere.
         """
+
+    def check(self, sets: Sequence[RecordSet]) -> None:
+        """Raises ConfigError for what is not uno's to write, of all records of the name."""
 
     def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
         """The sets that say so, made of those that are there. Raises Unsupported, ConfigError."""
@@ -42,11 +45,12 @@ class Encoding(Protocol):
 
 
 def routing(sets: Sequence[RecordSet], kind: str) -> Sequence[RecordSet]:
-    """Those that lead to the application.
+    """Those that lead to the application."""
+    return sorted((one for one in sets if one.type == kind), key=lambda one: one.key)
 
-    Raises ConfigError where the name leads somewhere by another type, which nobody would switch.
-    """
-    mine = [one for one in sets if one.type == kind]
+
+def _check_types(sets: Sequence[RecordSet], kind: str) -> None:
+    """Raises ConfigError where the name leads somewhere by another type, which nobody would switch."""
     others = [one for one in sets if one.type in TYPES and one.type != kind]
     if others:
         raise ConfigError(
@@ -54,7 +58,6 @@ def routing(sets: Sequence[RecordSet], kind: str) -> Sequence[RecordSet]:
             where=others[0].name, expected=f"{kind} records alone",
             remedy="uno switches one type: clients that ask for the other would stay where they are",
         )  # fmt: skip
-    return sorted(mine, key=lambda one: one.key)
 
 
 @frozen(kw_only=True)
@@ -82,22 +85,26 @@ class Listed:
         return 100.0 / self._of
 
     def split(self, sets: Sequence[RecordSet]) -> Split:
-        found = routing(sets, self.traffic.type)
-        if not found:
+        named = {value_of(value) for one in routing(sets, self.traffic.type) for value in one.values}
+        if not named:
             return {}
-        held = found[0]
-        if len(found) > 1 or held.identifier:
-            raise ConfigError("the name has weighted records", found=str(held), where=held.name)
-        named = set(map(value_of, held.values))
-        counts = {slot: len(named & set(self._values(slot))) for slot in Slot}
-        if (known := sum(counts.values())) < len(held.values):
-            strange = sorted(named - {one for slot in Slot for one in self._values(slot)})
-            raise ConfigError(
-                "the name leads somewhere that belongs to no slot", found=", ".join(strange),
-                where=held.name, expected="the addresses of blue and green alone",
-                remedy="name them in traffic.addresses, or take them out of the record",
-            )  # fmt: skip
-        return {slot: 100.0 * count / known for slot, count in counts.items()}
+        return {slot: 100.0 * len(named & set(self._values(slot))) / len(named) for slot in Slot}
+
+    def check(self, sets: Sequence[RecordSet]) -> None:
+        _check_types(sets, self.traffic.type)
+        for held in routing(sets, self.traffic.type):
+            if held.identifier:
+                raise ConfigError("the name has weighted records", found=str(held), where=held.name)
+            if strange := self._strange(held):
+                raise ConfigError(
+                    "the name leads somewhere that belongs to no slot", found=", ".join(strange),
+                    where=held.name, expected="the addresses of blue and green alone",
+                    remedy="name them in traffic.addresses, or take them out of the record",
+                )  # fmt: skip
+
+    def _strange(self, held: RecordSet) -> Sequence[str]:
+        known = {one for slot in Slot for one in self._values(slot)}
+        return sorted(set(map(value_of, held.values)) - known)
 
     def _values(self, slot: Slot) -> Sequence[str]:
         return [value_of(one) for one in self.traffic.addresses[slot.value]]
@@ -116,8 +123,8 @@ class Listed:
         return round(self.traffic.ttl) or (held[0].ttl if held and held[0].ttl is not None else NEW_TTL)
 
     def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
-        """Which addresses of a slot are named is uno's own choice: only the TTL can be somebody else's."""
-        return all(one.ttl == self._ttl(before) for one in now)
+        """Which of a slot's addresses are named is uno's own choice: not the TTL, and no others."""
+        return all(one.ttl == self._ttl(before) and not self._strange(one) for one in now)
 
     def _some(self, slot: Slot, percent: float) -> Sequence[str]:
         """As many as the share says, in the order of the configuration, in which given machines come too."""
@@ -166,23 +173,27 @@ class Weighted:
         return 100.0 / (self.greatest + 1)
 
     def split(self, sets: Sequence[RecordSet]) -> Split:
-        held = self._routing(sets)
+        held = routing(sets, self.traffic.type)
         if not held:
             return {}
         if len(held) == 1 and not held[0].identifier:
-            return whole(self._slot_of(held[0]))
-        weights = {slot: self._weight(held, slot) for slot in Slot}
-        if not (total := sum(weights.values())):
-            # "If you set Weight to 0 for all records in the group, traffic is routed to all resources
-            # with equal probability" (Developer Guide, weighted records).
-            there = [slot for slot in Slot if self._of(held, slot) is not None]
-            return {slot: 100.0 / len(there) if slot in there else 0.0 for slot in Slot}
-        return {slot: 100.0 * weight / total for slot, weight in weights.items()}
+            own = self._whose(held[0])
+            return whole(own) if own is not None else dict.fromkeys(Slot, 0.0)
+        # "If you set Weight to 0 for all records in the group, traffic is routed to all resources
+        # with equal probability" (Developer Guide, weighted records).
+        idle = not any(one.weight for one in held)
+        weights = {one.identifier: 1 if idle else one.weight or 0 for one in held}
+        total = sum(weights.values())
+        owned = {slot: self._own(held, slot) for slot in Slot}
+        return {
+            slot: 100.0 * weights[found.identifier] / total if found is not None else 0.0
+            for slot, found in owned.items()
+        }
 
-    def _routing(self, sets: Sequence[RecordSet]) -> Sequence[RecordSet]:
+    def check(self, sets: Sequence[RecordSet]) -> None:
+        _check_types(sets, self.traffic.type)
         held = routing(sets, self.traffic.type)
-        known = {"", *self.route53.identifiers.values()}
-        if strange := [one for one in held if one.identifier not in known]:
+        if strange := self._strange(held):
             raise ConfigError(
                 "the name has weighted records that belong to no slot",
                 found="; ".join(map(str, strange)), where=strange[0].name,
@@ -197,26 +208,30 @@ class Weighted:
                     where=found.name, expected=f"{self._made(slot, None)}",
                     remedy="make both alike: traffic.addresses or traffic.route53.aliases, and the record",
                 )  # fmt: skip
-        return held
+        for simple in held:
+            if not simple.identifier and self._whose(simple) is None:
+                raise ConfigError(
+                    "the name leads somewhere that belongs to no slot", found=str(simple), where=simple.name,
+                    expected="the address or the alias of blue or green",
+                    remedy="name it in traffic.addresses, or in traffic.route53.aliases",
+                )  # fmt: skip
+
+    def _strange(self, held: Sequence[RecordSet]) -> Sequence[RecordSet]:
+        known = {"", *self.route53.identifiers.values()}
+        return [one for one in held if one.identifier not in known]
+
+    def _own(self, held: Sequence[RecordSet], slot: Slot) -> RecordSet | None:
+        """The set of a slot, where it leads there."""
+        found = self._of(held, slot)
+        return found if found is not None and self._leads(found, slot) else None
 
     def _of(self, held: Sequence[RecordSet], slot: Slot) -> RecordSet | None:
         named = self.route53.identifiers[slot.value]
         return next((one for one in held if one.identifier == named), None)
 
-    def _weight(self, held: Sequence[RecordSet], slot: Slot) -> int:
-        found = self._of(held, slot)
-        return (found.weight or 0) if found else 0
-
-    def _slot_of(self, simple: RecordSet) -> Slot:
-        """Whose a record is that was there before uno."""
-        for slot in Slot:
-            if self._configured(slot) and self._leads(simple, slot):
-                return slot
-        raise ConfigError(
-            "the name leads somewhere that belongs to no slot", found=str(simple), where=simple.name,
-            expected="the address or the alias of blue or green",
-            remedy="name it in traffic.addresses, or in traffic.route53.aliases",
-        )  # fmt: skip
+    def _whose(self, simple: RecordSet) -> Slot | None:
+        """Whose a record is that was there before uno; None where it is nobody's."""
+        return next((slot for slot in Slot if self._configured(slot) and self._leads(simple, slot)), None)
 
     def _configured(self, slot: Slot) -> bool:
         """Whether it is said where a slot leads; else it leads where its set does that is there."""
@@ -233,15 +248,17 @@ class Weighted:
         return _target(made.more) == _target(one.more)
 
     def sets(self, now: Sequence[RecordSet], split: Split) -> Sequence[RecordSet]:
-        held = self._routing(now)
+        """What belongs to no slot stays as it is, but for a simple set: it cannot stand beside others."""
+        held = routing(now, self.traffic.type)
         if not any(split.values()):
             return ()
         simple = next((one for one in held if not one.identifier), None)
+        owner = self._whose(simple) if simple is not None else None
         numbers = ratio(split.get(Slot.GREEN, 0.0), self.greatest)
         made = []
         for slot, weight in zip(Slot, numbers, strict=True):
-            there = self._of(held, slot) or self._made(slot, simple)
-            if simple is not None and self._slot_of(simple) is slot:
+            there = self._own(held, slot) or self._made(slot, simple)
+            if simple is not None and owner is slot:
                 there = evolve(simple, identifier=self.route53.identifiers[slot.value])
             if not there.values and not there.more:
                 raise ConfigError(
@@ -249,7 +266,7 @@ class Weighted:
                     expected="traffic.addresses, or traffic.route53.aliases",
                 )  # fmt: skip
             made.append(evolve(there, weight=weight))
-        return self._with_one_ttl(made, simple)
+        return self._with_one_ttl([*made, *self._strange(held)], simple)
 
     def untouched(self, before: Sequence[RecordSet], now: Sequence[RecordSet]) -> bool:
         try:

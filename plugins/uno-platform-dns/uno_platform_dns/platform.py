@@ -105,7 +105,10 @@ class DnsPlatform(Platform[DnsOptions]):
     def prepare(self) -> None:
         if self.workload is not None:
             self.workload.check()
-        self.router.read()
+        held = self.router.read()
+        if held.note.at is None:
+            # Later it is told by what is seen and written: nothing that somebody adds may block a way back.
+            self.router.check(held)
 
     def remarks(self) -> Sequence[str]:
         return list(self.router.remarks())
@@ -117,6 +120,7 @@ class DnsPlatform(Platform[DnsOptions]):
             return
         try:
             held = self.router.read()
+            self.router.encoding.check(held.every)
         except UnoError as problem:
             yield Diagnosis.error(
                 "record", f"{problem.message} ({problem.found})",

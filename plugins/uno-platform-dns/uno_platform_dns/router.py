@@ -15,6 +15,7 @@ from attrs import asdict, evolve, frozen
 
 from uno_core import (
     Capabilities,
+    ConfigError,
     Drift,
     Json,
     PlatformError,
@@ -48,8 +49,12 @@ SOON = 5.0
 
 @frozen(kw_only=True)
 class Held:
-    """One reading: the record sets of the name, those of the note, and what both mean."""
+    """One reading: the record sets of the name, those of the note, and what both mean.
 
+    every: whatever the name leads to; sets: by the type that uno switches.
+    """
+
+    every: Sequence[RecordSet]
     sets: Sequence[RecordSet]
     noted: Sequence[RecordSet]
     split: Split
@@ -92,14 +97,31 @@ class DnsRouter:
         return max([*known, float(self.traffic.ttl or (0 if known else NEW_TTL))])
 
     def read(self) -> Held:
-        """What the zone holds. Raises ConfigError where that is not uno's to change."""
-        sets = routing(self.zone.read(self.traffic.record, TYPES), self.traffic.type)
+        """What the zone holds, be it uno's to change or not."""
+        every = self.zone.read(self.traffic.record, TYPES)
+        sets = routing(every, self.traffic.type)
         noted = self.zone.read(place(self.traffic.record), ("TXT",))
         held = Held(
-            sets=sets, noted=noted, split=self.encoding.split(sets), note=Note.of(noted, self.traffic.record)
-        )
+            every=every, sets=sets, noted=noted, split=self.encoding.split(sets),
+            note=Note.of(noted, self.traffic.record),
+        )  # fmt: skip
         self._seen = (held, self.services.clock.monotonic())
         return held
+
+    def check(self, held: Held) -> None:
+        """Raises ConfigError for what is not uno's to switch; Drift where uno has switched it before."""
+        problem = self._strange(held)
+        if problem is not None and held.note.at is not None:
+            raise self._drift(held, f"{problem.expected}: {problem.message}") from problem
+        if problem is not None:
+            raise problem
+
+    def _strange(self, held: Held) -> ConfigError | None:
+        try:
+            self.encoding.check(held.every)
+        except ConfigError as problem:
+            return problem
+        return None
 
     def recent(self) -> Held:
         """What was read a moment ago, or is read now."""
@@ -171,8 +193,13 @@ class DnsRouter:
             held = self.read()
             if expect is not None and _fingerprint(held.sets) != expect:
                 raise self._drift(held, self._told.get(expect, "the records as they were read before"))
+            sets = self.encoding.sets(held.sets, split)
+            if expect is not None or held.note.at is None:
+                self.check(held)
+            elif self._strange(held):  # on the way back nothing that somebody adds is in the way
+                self._tell_of_others(held)
             try:
-                return self._put(held, self.encoding.sets(held.sets, split))
+                return self._put(held, sets)
             except Changed as problem:
                 # Where it was our own note that changed, the records are still what was expected.
                 if turn == TURNS - 1:
@@ -269,15 +296,18 @@ class DnsRouter:
             try:
                 if self._only_ours(before, held):
                     return self._put(held, before)
-                self.services.logger.warning(
-                    "somebody changed the records meanwhile: only the shares are put back",
-                    record=self.traffic.record, now=told(held.sets),
-                )  # fmt: skip
+                self._tell_of_others(held)
                 return self._put(held, self.encoding.sets(held.sets, split))
             except Changed as problem:
                 if turn == TURNS - 1:
                     raise self._drift(self.read(), problem.expected) from problem
         raise AssertionError("unreachable")
+
+    def _tell_of_others(self, held: Held) -> None:
+        self.services.logger.warning(
+            "somebody changed the records meanwhile: only the shares are put back",
+            record=self.traffic.record, now=told(held.every),
+        )  # fmt: skip
 
     def _only_ours(self, before: Sequence[RecordSet], held: Held) -> bool:
         """Whether what is there is what uno makes of what was captured, and nothing of anybody else's."""
@@ -287,7 +317,7 @@ class DnsRouter:
 
     def _drift(self, held: Held, expected: str) -> Drift:
         return Drift(
-            "somebody else changed the records", found=told(held.sets), expected=expected,
+            "somebody else changed the records", found=told(held.every), expected=expected,
             where=f"{self.traffic.record}, {self.zone.where}",
             remedy="find out who writes them besides uno; then `uno resume --reassert`, or `uno rollback`",
         )  # fmt: skip
@@ -297,6 +327,8 @@ class DnsRouter:
     def remarks(self) -> Iterator[str]:
         """What a plan tells of it."""
         held = self.read()
+        if held.note.mark is None:
+            self.encoding.check(held.every)
         ttl = self._lasts(held)
         now = max((float(one.ttl) for one in held.sets if one.ttl is not None), default=0.0)
         spread = (
