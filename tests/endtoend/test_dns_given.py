@@ -58,6 +58,13 @@ def test_rolling_shifts_by_batches(app):
     assert not load.lost(), load.lost()
 
 
+def test_recreate_stops_all_of_them_first(app):
+    app.deploy("recreate", "v2")
+    assert app.share() == 0, "in place, where blue served"
+    serving = [one for one in app.uno("status").out.splitlines() if one.startswith("  blue")]
+    assert "10 of v2, 10 ready" in serving[0], serving
+
+
 def test_a_finer_share_than_there_are_addresses_is_refused_with_the_nearest(app):
     done = app.uno(
         "plan", "--strategy", "canary", "--version", "v2", "--option", "strategy.initial_percentage=12",

@@ -182,13 +182,34 @@ class TestLeaving:
 
     def test_with_nothing_to_exchange_it_for_it_is_refused(self, make, machines, shelf):
         platform = make(each=2)
+        machines.run("1.0", *machines.green)
+        platform.router.write(share(GREEN, 50), None)
+        machines.run("2.0", machines.blue[1])
         before = dict(shelf.held)
         with pytest.raises(PlatformError, match="nothing could be named instead") as raised:
             platform.workload.converge(BLUE, {NEW: 2})
         assert machines.blue[0] in str(raised.value)
         assert shelf.held == before
-        with pytest.raises(PlatformError, match="nothing could be named instead"):
-            platform.workload.converge(BLUE, {})
+
+    def test_all_of_them_leave_for_an_outage_that_was_asked_for(self, make, machines, shelf):
+        platform = make(each=2)
+        platform.workload.converge(BLUE, {})
+        assert not hosts(platform, BLUE)
+        assert named(shelf) == machines.blue[:2], "it has to lead somewhere"
+        platform.workload.converge(BLUE, {NEW: 2})
+        go_on(platform, BLUE, lambda: hosts(platform, BLUE) == machines.blue[:2])
+        assert [machines.version(one) for one in machines.blue[:2]] == ["2.0", "2.0"]
+
+    def test_who_comes_back_where_everything_is_the_slots_is_named_again(self, make, machines, shelf, clock):
+        platform = make()
+        platform.workload.converge(BLUE, {OLD: 3})
+        go_on(platform, BLUE, lambda: named(shelf) == machines.blue)
+        platform.workload.converge(BLUE, {OLD: 2})
+        assert len(named(shelf)) == 2
+        clock.sleep(DRAINED)
+        platform.workload.converge(BLUE, {OLD: 3})
+        go_on(platform, BLUE, lambda: named(shelf) == machines.blue)
+        assert platform.router.observe().split == whole(BLUE)
 
     def test_without_a_share_they_just_leave(self, make, machines, shelf, clock):
         platform = make()

@@ -39,18 +39,24 @@ class NotedMembers:
         return [one for one in self.addresses[slot.value] if value_of(one) in held.named]
 
     def join(self, slot: Slot, targets: Sequence[str]) -> None:
+        """Where everything is the slot's they are named at once: no share changes by that."""
+        if self.router.recent().split.get(slot, 0.0) > 99.9:
+            self.router.name_also(targets)
         self._change(slot, lambda now: [*now, *(one for one in targets if one not in now)], targets)
 
     def leave(self, slot: Slot, targets: Sequence[str]) -> None:
         """Those that the name leads to are exchanged for others of the slot first, so that no share changes.
 
-        Raises PlatformError where there are no others.
+        Raises PlatformError where there are not as many others. Where all that there is leaves at once, the
+        core has asked for that outage: the name goes on leading there, since it has to lead somewhere.
         """
         held = self.router.read()
         if held.split.get(slot) and (wanted := [one for one in targets if value_of(one) in held.named]):
+            taking_part = self._of(held, slot)
             out = {*targets, *held.note.leaving}
-            staying = [one for one in self._of(held, slot) if one not in out]
-            self.router.exchange(wanted, staying)
+            all_at_once = held.split[slot] > 99.9 and set(taking_part) <= set(targets)
+            if not all_at_once:
+                self.router.exchange(wanted, [one for one in taking_part if one not in out])
         self._change(slot, lambda now: [one for one in now if one not in targets])
 
     def _change(

@@ -240,24 +240,38 @@ class DnsRouter:
 
     def note(self, change: Callable[[Note], Note]) -> None:
         """Write the note anew, whatever else there is."""
-        for turn in range(TURNS):
+
+        def noted() -> None:
             held = self.read()
-            try:
-                self._swap(held, change(held.note), [], [])
-            except Changed:
-                if turn == TURNS - 1:
-                    raise
-            else:
-                return
+            self._swap(held, change(held.note), [], [])
+
+        self._again(noted)
 
     def exchange(self, gone: Sequence[str], others: Sequence[str]) -> None:
         """Name other addresses of a slot in place of some, as many: the shares stay as they are.
 
         Raises PlatformError where there are not as many others.
         """
+        self._again(lambda: self._exchanged(self.read(), gone, others))
+
+    def name_also(self, others: Sequence[str]) -> None:
+        """Name these beside what is named, where a record may name several."""
+        if self.encoding.parts or self.traffic.type == "CNAME":
+            return
+
+        def put() -> None:
+            held = self.read()
+            fresh = [one for one in map(value_of, others) if one not in held.named]
+            if fresh and held.sets:
+                self._put(held, [evolve(one, values=[*one.values, *fresh]) for one in held.sets])
+
+        self._again(put)
+
+    def _again(self, work: Callable[[], None]) -> None:
+        """Read, decide and write, anew where others wrote in between."""
         for turn in range(TURNS):
             try:
-                return self._exchanged(self.read(), gone, others)
+                return work()
             except Changed:
                 if turn == TURNS - 1:
                     raise
