@@ -78,11 +78,12 @@ def make(shelf, services, machines):
     """One more process with the platform; so many of the machines of each slot."""
     made = []
 
-    def make(each=3):
+    def make(each=3, **more):
         chosen = evolve(
             options(addresses={"blue": machines.blue[:each], "green": machines.green[:each]}),
             command=["sh", "-c", 'echo "$2" > "$1"', "put", f"{machines.folder}/{{host}}", "{version}"],
             version_url=f"http://{{host}}:{machines.server.server_port}/",
+            **more,
         )
         made.append(platform_of(shelf)(chosen, services))
         return made[-1]
@@ -138,6 +139,12 @@ class TestAdoption:
         platform.router.write(whole(GREEN), None)
         clock.sleep(200)
         assert hosts(make(), BLUE) == machines.blue, "though the name leads elsewhere by now"
+
+
+def test_shares_are_those_of_as_many_as_run(make, machines):
+    platform = make(instances=2)
+    assert platform.capable().granularity == 50
+    assert make().capable().granularity == pytest.approx(100 / 3)
 
 
 @pytest.mark.usefixtures("serving")

@@ -102,6 +102,11 @@ class TestASimpleRecord:
         assert "is a simple record: it becomes two weighted ones, in one change" in told
         assert "ratios of weights up to 255, of resolvers' answers and not of requests" in told
 
+    def test_answers_of_an_alias_are_waited_for_as_long_as_they_are_kept(self, make_hosted, aliases):
+        short = make_hosted({"aliases": aliases}, addresses={}, ttl=10, overstay=30).router
+        assert short.capabilities.bound >= 60 + 30, "it has no TTL of its own"
+        assert any("60 s by their TTL" in told for told in short.remarks())
+
     def test_an_alias_comes_back_as_it_was(self, make_hosted, hosted, sets, aliases):
         made = sets.alias(aliases["blue"].name, aliases["blue"].zone, name="shop")
         made["AliasTarget"]["EvaluateTargetHealth"] = True

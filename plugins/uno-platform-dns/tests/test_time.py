@@ -219,6 +219,23 @@ class TestOneProcess:
         clock.sleep(TTL + OVERSTAY)
         assert router.in_force() == GREEN
 
+    def test_one_that_lands_late_counts_from_when_it_is_seen(self, make, shelf, clock):
+        router = make()
+        router.write(BLUE, None)
+        clock.sleep(200)
+        before = dict(shelf.held)
+        shelf.fails.append((Unanswered("lost"), True))
+        with pytest.raises(Unanswered):
+            router.write(GREEN, None)
+        after, shelf.held = shelf.held, before
+        clock.sleep(TTL + OVERSTAY + 5)
+        assert router.observe().split == BLUE, "it is on its way still"
+        shelf.held = after
+        assert router.observe().split == GREEN
+        assert router.in_force() == BLUE, "cached answers are as old as the landing, not as the sending"
+        clock.sleep(TTL + OVERSTAY + 5)
+        assert router.in_force() == GREEN
+
     def test_the_plan_tells_the_time(self, make, shelf):
         shelf.put(shelf.record("192.0.2.1", ttl=3600))
         told = "\n".join(make(ttl=60, slowest=45.0).remarks())

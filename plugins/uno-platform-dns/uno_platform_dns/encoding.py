@@ -64,11 +64,12 @@ def _check_types(sets: Sequence[RecordSet], kind: str) -> None:
 class Listed:
     """N addresses of one slot and M of the other: each client takes the first of an order made by chance.
 
-    fit: which of a slot's addresses may be named.
+    fit: which of a slot's addresses may be named. running: as many of them run at the most; 0: all.
     """
 
     traffic: DnsTraffic
     fit: Fit
+    running: int = 0
 
     @property
     def parts(self) -> int:
@@ -78,6 +79,7 @@ class Listed:
     def _of(self) -> int:
         """As many addresses are there while both slots have a share."""
         least = min((len(found) for found in self.traffic.addresses.values()), default=1)
+        least = min(least, self.running or least)
         return 1 if self.traffic.type == "CNAME" else max(2, least)
 
     @property

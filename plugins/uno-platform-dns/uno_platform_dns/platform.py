@@ -83,7 +83,7 @@ class DnsPlatform(Platform[DnsOptions]):
                 "it is not told where the name leads", where="traffic",
                 expected="traffic.addresses: {blue: […], green: […]}",
             )  # fmt: skip
-        return Listed(traffic=traffic, fit=self._fit)
+        return Listed(traffic=traffic, fit=self._fit, running=self.options.instances)
 
     def _fit(self, slot: Slot) -> Sequence[str]:
         """The addresses of a slot that may be named: of given machines those that run; if none does, all.

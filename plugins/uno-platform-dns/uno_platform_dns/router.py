@@ -43,6 +43,10 @@ FRESH = 1.0
 PATIENCE = 2.0
 """Seconds for one resolver; one that does not answer keeps nothing back."""
 
+ALIAS_TTL = 60.0
+"""Seconds for which answers of an alias are kept, whatever is configured: "Route 53 uses the default TTL for
+the resource" (Developer Guide, alias records), which is this for load balancers."""
+
 SOON = 5.0
 """Seconds in which the core looks again, beyond what DNS itself needs."""
 
@@ -94,6 +98,9 @@ class DnsRouter:
     def _ttl(self, sets: Sequence[RecordSet]) -> float:
         """The longest that an answer is kept: as it is, or as it will be."""
         known = [float(one.ttl) for one in sets if one.ttl is not None]
+        route53 = self.traffic.route53
+        if (route53 and route53.aliases) or any("AliasTarget" in str(one.more) for one in sets):
+            known.append(ALIAS_TTL)
         return max([*known, float(self.traffic.ttl or (0 if known else NEW_TTL))])
 
     def read(self) -> Held:
@@ -221,7 +228,7 @@ class DnsRouter:
         try:
             change = self._swap(held, note, held.sets, sets)
         except Unanswered:
-            self.waiting.wrote(note.at, "")
+            self.waiting.lost(note.at)
             raise
         self.waiting.wrote(note.at, change)
 

@@ -32,12 +32,17 @@ class Waiting:
     _of: datetime | None = field(init=False, default=None)
     _first: float = field(init=False, default=0.0)
     _change: str | None = field(init=False, default=None)
+    _lost: datetime | None = field(init=False, default=None)
     _spread_at: float | None = field(init=False, default=None)
     _lagged_at: float = field(init=False, default=-math.inf)
 
     def wrote(self, at: datetime | None, change: str) -> None:
         """It was written just now, by this process; change: what the zone is asked with, empty if unknown."""
         self._begin(at, change)
+
+    def lost(self, at: datetime | None) -> None:
+        """It was sent, and not answered: it may land late, and counts from when it is first seen."""
+        self._lost = at
 
     def waited(self, at: datetime, host: str) -> float | None:
         """Seconds for which all servers have answered by it at the least; None while some do not. Asks.
@@ -66,7 +71,7 @@ class Waiting:
     def _follow(self, at: datetime) -> None:
         """Forget what was known of another change than this one."""
         if self._of != at:
-            self._begin(at, None)
+            self._begin(at, "" if at == self._lost else None)
 
     def _begin(self, at: datetime | None, change: str | None) -> None:
         self._of, self._change = at, change
