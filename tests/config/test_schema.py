@@ -63,7 +63,7 @@ UNSAID = re.compile(
     r"|expected one of (its own for blue|them\b)|expected some for each slot"
     # Names and addresses of DNS, and what belongs together of them.
     r"|expected (one kind|one (host name )?for each slot|whole seconds|a name (in the zone|of up to)|blue or)"
-    r"|expected (ADDRESS or|dns://NAME|http://)|two places need a router"
+    r"|expected (ADDRESS or|an address, or the name|dns://NAME|http://)|two places need a router"
     # A metric provider's own check of its url, queries, selectors and credentials together, or of one metric.
     r"|^metrics(\.metrics\.[^\n]+)? is not what it has to be\n.*\n  found: a mapping with"
     # A name so near to that of an installed plugin that it counts as misspelt.

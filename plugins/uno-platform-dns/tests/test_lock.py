@@ -8,7 +8,17 @@ import pytest
 from bind import ZONE
 from shelf import Shelf, options, platform_of
 
-from uno_core import Driver, Forbidden, Locked, LockLost, StateError, Throttled, Unanswered
+from uno_core import (
+    ConfigError,
+    Driver,
+    Forbidden,
+    Locked,
+    LockLost,
+    PlatformError,
+    StateError,
+    Throttled,
+    Unanswered,
+)
 from uno_core.simulation.clock import VirtualClock
 from uno_platform_dns.platform import DnsPlatform
 from uno_platform_dns.zone import Changed, RecordSet
@@ -92,6 +102,18 @@ class TestLostAnswers:
         assert lock.acquire(KEY, owner(), ttl=600).epoch == 1
 
 
+def test_where_somebody_took_the_record_out_the_former_owner_has_lost_it(lock, open, shelf, clock):
+    former = lock.acquire(KEY, owner(1), ttl=600)
+    shelf.held.clear()
+    clock.sleep(1)
+    lease = open().acquire(KEY, owner(2), ttl=600)
+    assert lease.epoch == former.epoch
+    with pytest.raises(LockLost):
+        lock.renew(former, ttl=600)
+    lock.release(former)
+    assert open().renew(lease, ttl=600).owner == owner(2)
+
+
 class TestUnreachable:
     def test_nothing_is_held_for_long(self, lock, shelf, clock):
         shelf.silent = LOST
@@ -107,6 +129,21 @@ class TestUnreachable:
                 "no answer: silence",
                 True,
             )
+
+    @pytest.mark.parametrize("problem", [PlatformError("FORMERR"), ConfigError("not authoritative")])
+    def test_whatever_else_a_zone_says_is_no_word_of_its_own_for_who_holds_it(self, lock, shelf, problem):
+        lease = lock.acquire(KEY, owner(), ttl=600)
+        shelf.silent = problem
+        for call in (
+            lambda: lock.renew(lease, ttl=600),
+            lambda: lock.release(lease),
+            lambda: lock.holder(KEY),
+        ):
+            with pytest.raises(StateError, match="cannot be read or written") as raised:
+                call()
+            assert problem.message in raised.value.found
+        with pytest.raises(ConfigError if isinstance(problem, ConfigError) else StateError):
+            lock.acquire(KEY, owner(2), ttl=600)
 
     def test_it_goes_on_once_the_zone_answers(self, lock, shelf, clock):
         shelf.silent = LOST

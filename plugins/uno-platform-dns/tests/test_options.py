@@ -77,6 +77,15 @@ TRAFFIC = [
     ({"record": "shop..example.com"}, "record = shop..example.com: expected a name of up to 180 characters"),
     ({"record": "a" * 64 + ".example.com"}, "expected a name of up to 180 characters"),
     ({"record": "a." * 100 + "example.com"}, "expected a name of up to 180 characters"),
+    ({"record": "https://shop.example.com"}, "expected a name of up to 180 characters"),
+    ({"record": "shop.example.com.."}, "expected a name of up to 180 characters"),
+    *[
+        (
+            {"addresses": {"blue": ["a.example.com"], "green": [wrong]}},
+            f"addresses: found {wrong or 'nothing'}; expected an address, or the name of a host",
+        )
+        for wrong in ("192.0.2.300", "", "grün.example", "a..b.", "http://b.example.com")
+    ],
     ({"record": "café.example.com"}, "record = café.example.com: expected a name of up to"),
     (
         {"resolvers": ["dns.example.com"]},

@@ -124,6 +124,39 @@ class TestOthers:
         router.restore(captured)
         assert router.observe().split == TO_BLUE
 
+    @pytest.mark.parametrize("call", ["prepare", "acquire", "mark", "write"])
+    def test_a_name_that_a_wildcard_covers_is_not_taken_away_from_it(self, tmp_path, make_updating, call):
+        running = Bind(tmp_path / "wild", "127.0.0.1", free_port(), records="* A 192.0.2.1")
+        running.start()
+        try:
+            platform = make_updating(server={"port": running.port})
+            calls = {
+                "prepare": platform.prepare,
+                "acquire": lambda: platform.lock.acquire("shop-prod", _owner(), ttl=30),
+                "mark": lambda: platform.router.mark({"deployment": "7"}),
+                "write": lambda: platform.router.write(TO_GREEN, None),
+            }
+            with pytest.raises(ConfigError, match="is covered by a wildcard") as raised:
+                calls[call]()
+            assert NAME in raised.value.message
+            assert running.values("shop") == ["192.0.2.1"], "clients are answered as before"
+        finally:
+            running.stop(kill=True)
+
+    def test_a_wildcard_beside_it_is_none_of_its_records(self, tmp_path, make_updating):
+        records = f'shop A {BLUE[0]}\n* TXT "v=spf1"\n* A 192.0.2.99'
+        running = Bind(tmp_path / "wild", "127.0.0.1", free_port(), records=records)
+        running.start()
+        try:
+            platform = make_updating(server={"port": running.port})
+            lease = platform.lock.acquire("shop-prod", _owner(), ttl=30)
+            platform.router.write(TO_GREEN, platform.router.observe().token)
+            platform.lock.renew(lease, ttl=30)
+            assert platform.router.observe().split == TO_GREEN
+            assert running.values("anything") == ["192.0.2.99"]
+        finally:
+            running.stop(kill=True)
+
     @pytest.mark.parametrize(("kind", "value"), [("AAAA", "2001:db8::1"), ("CNAME", "elsewhere.example.")])
     def test_another_type_is_refused(self, make_updating, bind, kind, value):
         bind.replace((kind, 60, value))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from bind import GREEN, Bind
+from bind import GREEN, NAME, Bind
+from dns.serial import Serial
 from shop import free_port
 
 from uno_core import Condition, Slot, whole
+from uno_platform_dns.zone import RecordSet
 
 pytest_plugins = ["zones"]
 pytestmark = pytest.mark.component("bind")
@@ -48,6 +50,23 @@ class TestSecondaries:
         bind.until(lambda: platform.router.in_force() == TO_GREEN)
         assert sorted(pair.values("shop")) == sorted(GREEN[:2])
         assert "a secondary tells no serial" in [event for _, event, _ in logger.lines]
+
+    def test_what_others_write_meanwhile_does_not_put_it_off(self, make_updating, bind, monkeypatch):
+        zone = make_updating(server={"secondaries": ["127.0.0.1:9"]}).zone
+        primary, copy = [10], [9]
+
+        def serial(host, port):
+            if port == 9:
+                return Serial(copy[0])
+            primary[0] += 1  # others write all the time
+            return Serial(primary[0])
+
+        monkeypatch.setattr(zone, "_serial", serial)
+        change = zone.change([], [RecordSet(name=f"_uno.{NAME}", type="TXT", ttl=1, values=['"a"'])])
+        assert zone.spread(change) is False
+        copy[0] = 11
+        assert zone.spread(change) is True, "it has all that was written until then"
+        assert zone.spread("") is False, "of what somebody else has changed nobody knows the serial"
 
     def test_one_that_refuses_to_say_is_waited_for_too(self, forwarder, make_updating, bind):
         forwarder.change = _refused

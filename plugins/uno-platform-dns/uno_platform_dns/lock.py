@@ -19,7 +19,9 @@ from attrs import define, evolve, field, frozen
 
 from uno_core import (
     Clock,
+    ConfigError,
     Driver,
+    Forbidden,
     Lease,
     Lock,
     Locked,
@@ -96,7 +98,12 @@ class TxtLock(Lock):
                 mine = evolve(mine, epoch=there.epoch + 1)
             return self._write(key, found, mine)
 
-        return self._decided(key, take)
+        try:
+            return self._decided(key, take)
+        except StateError as problem:
+            if isinstance(problem.__cause__, ConfigError):
+                raise problem.__cause__ from None  # before anything is begun it is told as the mistake it is
+            raise
 
     def renew(self, lease: Lease, *, ttl: float) -> Lease:
         def renewed() -> Lease:
@@ -166,7 +173,11 @@ class TxtLock(Lock):
     def _ours(self, lease: Lease) -> tuple[Sequence[RecordSet], Turn]:
         found = self._find(lease.key)
         there = self._turn(found[0]) if found else None
-        if there is None or there.epoch != lease.epoch or not there.held:
+        # Where somebody took the record out the epochs begin anew: then it is the owner that tells.
+        mine = there is not None and (there.epoch, there.owner, there.since) == (
+            lease.epoch, lease.owner, lease.since,
+        )  # fmt: skip
+        if there is None or not mine or not there.held:
             raise self._lost(lease, there)
         return found, there
 
@@ -203,7 +214,7 @@ class TxtLock(Lock):
             try:
                 with self._guard:
                     return work()
-            except (Locked, LockLost, StateError):
+            except (Locked, LockLost, StateError, Forbidden):
                 raise
             except Changed as problem:
                 last = problem
@@ -211,10 +222,13 @@ class TxtLock(Lock):
                 last = problem
                 if self.clock.monotonic() >= end:
                     break
+            except UnoError as problem:
+                last = problem
+                break
             self.clock.sleep(random.uniform(0, min(1.0, 0.02 * 2**turn)))  # noqa: S311 - no secret
         raise StateError(
             "the lock in the zone cannot be read or written", found=f"{last.message}: {last.found}",
-            where=self._where(key), remedy="once the zone answers again, go on",
+            where=last.where or self._where(key), remedy=last.remedy or "once the zone answers again, go on",
         ) from last  # fmt: skip
 
 

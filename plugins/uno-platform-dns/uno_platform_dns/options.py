@@ -87,6 +87,7 @@ class DnsTraffic:
     ttl: float = option(
         default=0.0,
         ge=0,
+        le=2**31 - 1,  # RFC 2181, 8
         unit="s",
         help="how long answers are kept; 0: as they are now, or 60 s for a new name",
     )
@@ -122,6 +123,11 @@ class DnsTraffic:
         if len({value_of(one) for one in named}) != len(named) or not all(self.addresses.values()):
             raise ValueError("addresses: expected some for each slot, and none in both")
         kinds = {kind_of(one) for one in named}
+        if strange := [one for one in named if kind_of(one) == "CNAME" and not _is_host(one)]:
+            raise ValueError(
+                f"addresses: found {strange[0] or 'nothing'}; expected an address, or the name of a host of"
+                " letters, digits and hyphens (other letters as xn--…)"
+            )
         if len(kinds) > 1:
             raise ValueError(
                 f"addresses: found {' and '.join(sorted(kinds))}; expected one kind: IPv4, IPv6 or names"
@@ -240,8 +246,15 @@ def of_both(named: Mapping[str, str], what: str) -> None:
 
 
 def _is_name(name: str) -> bool:
-    labels = name.rstrip(".").split(".")
-    return len(name) <= LONGEST and all(0 < len(one) < 64 and one.isascii() for one in labels)
+    labels = name.removesuffix(".").split(".")
+    fit = all(0 < len(one) < 64 and one.isascii() and not set(one) & set("/:@ ") for one in labels)
+    return len(name) <= LONGEST and fit
+
+
+def _is_host(name: str) -> bool:
+    """Whether it can be a host's: no number, as a mistyped address is one, and nothing that is encoded."""
+    plain = all(one.isalnum() or one in "-_." for one in name)
+    return _is_name(name) and plain and not name.rstrip(".").rpartition(".")[2].isdigit()
 
 
 def _within(name: str, zone: str) -> bool:

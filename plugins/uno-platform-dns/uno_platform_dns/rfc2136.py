@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from uuid import uuid4
 
 import dns.exception
 import dns.flags
@@ -24,7 +25,7 @@ import dns.tsigkeyring
 import dns.update
 
 from uno_core import ConfigError, Diagnosis, Forbidden, PlatformError, Services, Unanswered, UnoError
-from uno_platform_dns.options import Rfc2136Options, host_and_port
+from uno_platform_dns.options import TYPES, Rfc2136Options, host_and_port
 from uno_platform_dns.zone import Changed, RecordSet, absolute
 
 TIMEOUT = 5.0
@@ -50,6 +51,8 @@ class Rfc2136Zone:
     def __init__(self, options: Rfc2136Options, services: Services) -> None:
         self.options, self.services = options, services
         self.slowest = COPIED if options.secondaries else 0.0
+        self._exists: set[tuple[str, str, str]] = set()
+        self._wanted: dict[str, dns.serial.Serial] = {}
 
     @property
     def where(self) -> str:
@@ -92,31 +95,63 @@ class Rfc2136Zone:
             answer = self._asked(question, f"the {kind} records of {name}")
             for one in answer.answer:
                 if one.name == question.question[0].name and one.rdtype == question.question[0].rdtype:
+                    if not self._is_there(name, kind):
+                        continue
                     values = [value.to_text() for value in one]
                     found.append(RecordSet(name=name, type=kind, ttl=one.ttl, values=values))
         return found
 
+    def _is_there(self, name: str, kind: str) -> bool:
+        """Whether there is such a record, and no wildcard was answered with. Only an update can tell.
+
+        Raises ConfigError where a wildcard leads the name somewhere: whatever uno writes there, or below,
+        takes the name away from it (RFC 4592, 2.2.1), and clients would be answered with nothing.
+        """
+        key = absolute(name), kind, ""
+        if key in self._exists:
+            return True
+        asking = dns.update.UpdateMessage(absolute(self.options.zone), keyring=self._key)
+        asking.present(absolute(name), kind)
+        with self._translated(f"the {kind} records of {name}"):
+            answer = dns.query.tcp(asking, self._address, port=self.options.port, timeout=TIMEOUT)
+        if answer.rcode() not in OTHERWISE:
+            self._check(answer.rcode(), f"the {kind} records of {name}", [name])
+            self._exists.add(key)
+            return True
+        if kind not in TYPES:
+            return False
+        raise ConfigError(
+            f"{name} is covered by a wildcard, and has no records of its own", where=self.where,
+            found=f"{kind} records that the server makes up for it", expected="records of that very name",
+            remedy="give it the same ones itself, then uno can change them",
+        )  # fmt: skip
+
+    def _refuse_covered(self, name: str) -> None:
+        """Raises ConfigError where a record of this name would take one above it away from a wildcard."""
+        zone = dns.name.from_text(absolute(self.options.zone))
+        above = dns.name.from_text(absolute(name))
+        names = []
+        while (above := above.parent()) != zone and above.is_subdomain(zone):
+            names.append(above.to_text())
+        for one in reversed(names):
+            self.read(one, TYPES)
+
     def change(self, removed: Sequence[RecordSet], added: Sequence[RecordSet]) -> str:
         update = dns.update.UpdateMessage(absolute(self.options.zone), keyring=self._key)
-        keys = {one.key for one in removed}
-        for one in removed:
-            for value in one.values:
-                update.present(one.name, one.type, value)
+        before, after = {one.key for one in removed}, {one.key for one in added}
         for one in added:
-            if one.key not in keys and one.type == "CNAME":
-                update.absent(one.name)
-            elif one.key not in keys:
-                update.absent(one.name, one.type)
-            for kind in _excluded(one.type):
-                if (one.name, kind, "") not in keys:
-                    update.absent(one.name, kind)
+            if one.type == "TXT" and one.key not in before:
+                self._refuse_covered(one.name)
+        _require(update, removed, added)
         for one in removed:
             update.delete(one.name, one.type)
         for one in added:
             for value in one.values:
                 update.add(one.name, one.ttl or 0, one.type, value)
+        self._exists -= before - after
         self._send(update, removed, added)
-        return ""
+        self._exists |= after
+        return uuid4().hex
 
     def _send(
         self, update: dns.update.UpdateMessage, removed: Sequence[RecordSet], added: Sequence[RecordSet]
@@ -133,10 +168,13 @@ class Rfc2136Zone:
             )  # fmt: skip
         self._check(code, "the update", [one.name for one in (*removed, *added)])
 
-    def spread(self, change: str) -> bool | None:  # noqa: ARG002 - serials tell of every change
+    def spread(self, change: str) -> bool | None:
         if not self.options.secondaries:
             return None  # there may be others than are named
-        newest = self._serial(self.options.server, self.options.port)
+        newest = self._wanted.get(change) or self._serial(self.options.server, self.options.port)
+        if change:
+            # Where others write too the newest one runs away; this one has the change in it.
+            self._wanted = {change: newest}
         return all(self._follows(named, newest) for named in self.options.secondaries)
 
     def _follows(self, named: str, newest: dns.serial.Serial) -> bool:
@@ -244,6 +282,24 @@ class Rfc2136Zone:
                 f"no answer to {what}", found=f"{type(problem).__name__}: {problem}", where=self.where,
                 remedy="look whether the server runs, and the network between here and there",
             ) from problem  # fmt: skip
+
+
+def _require(
+    update: dns.update.UpdateMessage, removed: Sequence[RecordSet], added: Sequence[RecordSet]
+) -> None:
+    """Prerequisites: what is removed is there exactly so, and nothing is where something is only added."""
+    keys = {one.key for one in removed}
+    for one in removed:
+        for value in one.values:
+            update.present(one.name, one.type, value)
+    for one in added:
+        if one.key not in keys and one.type == "CNAME":
+            update.absent(one.name)
+        elif one.key not in keys:
+            update.absent(one.name, one.type)
+        for kind in _excluded(one.type):
+            if (one.name, kind, "") not in keys:
+                update.absent(one.name, kind)
 
 
 def _nothing(added: Sequence[RecordSet]) -> str:
