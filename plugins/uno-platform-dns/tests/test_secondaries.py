@@ -26,6 +26,23 @@ class TestSecondaries:
         assert not router.in_force(), "the TTL of a second is over, but who knows which server has it"
         bind.until(lambda: router.in_force() == TO_BLUE)
 
+    def test_whether_there_are_others_the_zone_says_itself(self, make_updating, bind, tmp_path):
+        assert make_updating().zone.slowest == 0, "there is one"
+        records = "@ NS second\nsecond A 192.0.2.53"
+        running = Bind(tmp_path / "two", "127.0.0.1", free_port(), records=records)
+        running.start()
+        try:
+            platform = make_updating(server={"port": running.port})
+            assert platform.router.propagation == 60
+            assert any("up to 60 s" in told for told in platform.remarks())
+            told = [one for one in platform.diagnose() if one.condition is Condition.WARNING]
+            assert "second" in told[0].found
+            assert "traffic.rfc2136.secondaries" in told[0].remedy
+            chosen = make_updating(server={"port": running.port}, propagation=3.0)
+            assert chosen.router.propagation == 3
+        finally:
+            running.stop(kill=True)
+
     @pytest.fixture
     def pair(self, bind, tmp_path):
         """The primary, which tells its copy of changes at once, and the copy."""

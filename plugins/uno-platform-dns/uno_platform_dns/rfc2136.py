@@ -50,13 +50,31 @@ class Rfc2136Zone:
 
     def __init__(self, options: Rfc2136Options, services: Services) -> None:
         self.options, self.services = options, services
-        self.slowest = COPIED if options.secondaries else 0.0
         self._exists: set[tuple[str, str, str]] = set()
         self._wanted: dict[str, dns.serial.Serial] = {}
 
     @property
     def where(self) -> str:
         return f"zone {self.options.zone} at {self.options.server}:{self.options.port}"
+
+    @cached_property
+    def slowest(self) -> float:
+        """Seconds in which all servers answer alike: at once where the zone itself names but one."""
+        if self.options.secondaries:
+            return COPIED
+        try:
+            return COPIED if len(self._servers) > 1 else 0.0
+        except UnoError as problem:
+            self.services.logger.info("the zone does not tell its servers", problem=str(problem))
+            return COPIED
+
+    @property
+    def _servers(self) -> Sequence[str]:
+        question = dns.message.make_query(absolute(self.options.zone), "NS")
+        question.flags &= ~dns.flags.RD
+        question.use_tsig(self._key)
+        answer = self._asked(question, f"the NS records of {self.options.zone}")
+        return [one.to_text() for found in answer.answer for one in found]
 
     @cached_property
     def _address(self) -> str:
@@ -212,6 +230,12 @@ class Rfc2136Zone:
             )  # fmt: skip
             return
         yield Diagnosis.ok("zone", f"{self.where}, serial {serial.value}, key {self.options.key}")
+        if not self.options.secondaries and len(servers := self._servers) > 1:
+            yield Diagnosis.warning(
+                "secondary", f"{', '.join(servers)} answer for the zone, and nobody looks what with",
+                f"name them in traffic.rfc2136.secondaries; else each change waits {COPIED:g} s for them, or"
+                " traffic.propagation",
+            )  # fmt: skip
         for named in self.options.secondaries:
             try:
                 behind = self._serial(*host_and_port(named))

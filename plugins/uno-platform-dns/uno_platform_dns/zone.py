@@ -72,7 +72,10 @@ class Zone(Protocol):
     """
 
     weights: int
-    slowest: float
+
+    @property
+    def slowest(self) -> float:
+        """As above; may ask."""
 
     @property
     def where(self) -> str:
