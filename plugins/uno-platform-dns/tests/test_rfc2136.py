@@ -143,6 +143,20 @@ class TestOthers:
         finally:
             running.stop(kill=True)
 
+    def test_whoever_may_only_read_sees_what_is_there(self, make_updating, bind, monkeypatch):
+        bind.replace(("A", 60, BLUE[0]))
+        real = dns.query.tcp
+
+        def tcp(message, *arguments, **more):
+            if not isinstance(message, dns.update.UpdateMessage):
+                return real(message, *arguments, **more)
+            refused = dns.message.Message()
+            refused.set_rcode(dns.rcode.REFUSED)
+            return refused
+
+        monkeypatch.setattr(dns.query, "tcp", tcp)
+        assert make_updating().router.observe().split == TO_BLUE
+
     def test_a_wildcard_beside_it_is_none_of_its_records(self, tmp_path, make_updating):
         records = f'shop A {BLUE[0]}\n* TXT "v=spf1"\n* A 192.0.2.99'
         running = Bind(tmp_path / "wild", "127.0.0.1", free_port(), records=records)

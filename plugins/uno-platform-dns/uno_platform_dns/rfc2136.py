@@ -43,6 +43,10 @@ OTHERWISE = frozenset(
 """What a server answers where a prerequisite does not hold (RFC 2136, 3.2)."""
 
 
+MUTE = frozenset({dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.NOTIMP, dns.rcode.FORMERR})
+"""What a server answers that does not say whether a prerequisite holds."""
+
+
 class Rfc2136Zone:
     """One zone of one primary server. The primary is asked everything, so nothing that is read is stale."""
 
@@ -132,6 +136,8 @@ class Rfc2136Zone:
         asking.present(absolute(name), kind)
         with self._translated(f"the {kind} records of {name}"):
             answer = dns.query.tcp(asking, self._address, port=self.options.port, timeout=TIMEOUT)
+        if answer.rcode() in MUTE:
+            return True  # who may not update cannot tell, and takes nothing away either
         if answer.rcode() not in OTHERWISE:
             self._check(answer.rcode(), f"the {kind} records of {name}", [name])
             self._exists.add(key)
